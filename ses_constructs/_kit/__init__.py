@@ -1,0 +1,1 @@
+"""What the folders share; nothing here is public."""
