@@ -23,7 +23,7 @@ def is_token(value: str) -> bool:
 
 
 def items(scope: Construct, parameter: str, value: Sequence[T], *, what: str) -> Sequence[T]:
-    """Refuse a plain string where a list is expected, before jsii takes it apart letter by letter, and an empty list."""
+    """Refuse an empty list, and a plain string where a list is expected, before jsii takes it apart by letters."""
     if isinstance(value, str) or not isinstance(value, Sequence):
         fail(scope, parameter, f"must be a list of {what}", value)
     if not value:
@@ -32,7 +32,7 @@ def items(scope: Construct, parameter: str, value: Sequence[T], *, what: str) ->
 
 
 def domain_problem(domain: str) -> str | None:
-    """What is wrong with a domain name, or None. Limits: RFC 1035, section 2.3.4 (63 octets a label, 255 in all)."""
+    """Say what is wrong with a domain name, or None. Limits: RFC 1035, section 2.3.4 (63 octets a label, 255 in all)."""
     if domain.endswith("."):
         return "must be written without the final dot"
     if not domain.isascii():

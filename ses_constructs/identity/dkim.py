@@ -28,7 +28,7 @@ class Dkim:
 
     @classmethod
     def easy(cls, key_length: int = 2048) -> Dkim:
-        """Easy DKIM: SES makes and rotates the keys; three CNAME records point to them.
+        """Let SES make and rotate the keys (Easy DKIM); three CNAME records point to them.
 
         :param key_length: bits of the RSA key, 1024 or 2048. SES lets it be changed once in 24 hours.
         :raises ValueError: for any other length.

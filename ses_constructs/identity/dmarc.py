@@ -121,4 +121,6 @@ def _check_addresses(name: str, addresses: Sequence[str]) -> None:
 
 def _mailto(addresses: Sequence[str]) -> str:
     # `,` separates URIs and `!` once introduced a size limit: inside an address both must be percent-encoded.
-    return ",".join(f"mailto:{address if is_token(address) else quote(address, safe='@+._-=/')}" for address in addresses)
+    return ",".join(
+        f"mailto:{address if is_token(address) else quote(address, safe='@+._-=/')}" for address in addresses
+    )

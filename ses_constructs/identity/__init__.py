@@ -1,0 +1,9 @@
+"""Who may send? Identities, their authentication, and where their DNS records go."""
+
+from ses_constructs.identity.dkim import Dkim
+from ses_constructs.identity.dmarc import Dmarc
+from ses_constructs.identity.dns import Dns
+from ses_constructs.identity.domain_identity import DomainIdentity
+from ses_constructs.identity.records import DnsRecord
+
+__all__ = ["Dkim", "Dmarc", "Dns", "DnsRecord", "DomainIdentity"]

@@ -1,0 +1,79 @@
+"""Where the DNS records of an identity are published.
+
+Route 53: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-route53-recordsetgroup.html.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_route53 as route53
+
+from ses_constructs._kit.checks import fail, is_token, is_within
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from constructs import Construct
+
+    from ses_constructs.identity.records import DnsRecord
+
+
+class Dns(ABC):
+    """A place for DNS records. Use a factory, or derive from it to publish somewhere else."""
+
+    @abstractmethod
+    def publish(
+        self, scope: Construct, *, domain: str, records: Sequence[DnsRecord], removal_policy: RemovalPolicy
+    ) -> None:
+        """Define what publishes the records.
+
+        :param scope: the construct to define it in; its child ids are free.
+        :param domain: the identity's domain: every record name is this domain or lies below it.
+        :param records: all records of the identity, names and values possibly tokens.
+        :param removal_policy: what happens to them when the stack is deleted.
+        """
+
+    @staticmethod
+    def route53(zone: route53.IHostedZone) -> Dns:
+        """Publish in a Route 53 hosted zone of the same account.
+
+        All records of one identity are one ``AWS::Route53::RecordSetGroup``: one atomic change, so DNS never holds
+        half of them. A record that is already there stops the deployment and is left as it is.
+
+        :param zone: the domain's own zone or the zone of any parent domain.
+        """
+        return _Route53(zone)
+
+
+class _Route53(Dns):
+    def __init__(self, zone: route53.IHostedZone) -> None:
+        self._zone = zone
+
+    def publish(
+        self, scope: Construct, *, domain: str, records: Sequence[DnsRecord], removal_policy: RemovalPolicy
+    ) -> None:
+        zone_name = self._zone.zone_name
+        if not is_token(zone_name) and not is_token(domain):
+            parent = zone_name.rstrip(".").lower()
+            if not is_within(domain, parent):
+                fail(scope, "dns", f"must be the hosted zone of {domain} or of one of its parents", zone_name)
+        # The names of Easy DKIM records are complete host names known only at deploy time. The L2 record classes
+        # cannot see that and append the zone's name a second time, hence the record sets of the L1.
+        group = route53.CfnRecordSetGroup(
+            scope,
+            "Records",
+            hosted_zone_id=self._zone.hosted_zone_id,
+            record_sets=[
+                {
+                    "name": record.name,
+                    "type": record.type,
+                    "ttl": str(record.ttl),
+                    "resourceRecords": record.presentation(),
+                }
+                for record in records
+            ],
+        )
+        group.apply_removal_policy(removal_policy)
