@@ -23,6 +23,7 @@ from ses_constructs._kit.functions import make_function
 from ses_constructs._kit.keys import allow_service
 from ses_constructs.feedback.ledger import suppression_table
 from ses_constructs.sending import EventType, SendingConfigurationSet
+from ses_constructs.sending.sns_destination import check_topic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,7 @@ class FeedbackPipeline(Construct):
         """:param sources: configuration sets, whose bounces and complaints are then published to *topic*; or topics
             that get SES's event publishing or identity notifications already.
 
-        :param topic: your topic for the configuration sets. Default: a new one, if there is any.
+        :param topic: your topic for the configuration sets among *sources*. Default: a new one.
         :param queue: your queue. It must redrive to *dead_letter_queue* after *max_receive_count* receives, and hide
             messages for at least 180 seconds. Default: a new one that keeps messages for 14 days.
         :param dead_letter_queue: your dead-letter queue; goes together with *queue*.
@@ -79,12 +80,11 @@ class FeedbackPipeline(Construct):
             queue or the reverse, or max_receive_count out of range.
         """
         super().__init__(scope, id)
-        self._check(sources, queue, dead_letter_queue, max_receive_count)
+        self._check(sources, topic, queue, dead_letter_queue, max_receive_count)
         sets = [source for source in sources if isinstance(source, SendingConfigurationSet)]
         topics: list[sns.ITopic] = [source for source in sources if not isinstance(source, SendingConfigurationSet)]
         for given in topics:
-            if given.fifo:
-                fail(self, "sources", "must be standard topics: SES does not publish to FIFO topics", given.node.path)
+            check_topic(self, "sources", given)
 
         self.encryption_key: kms.IKey = encryption_key if encryption_key is not None else self._key(removal_policy)
         """The key that encrypts what was made here."""
@@ -92,30 +92,20 @@ class FeedbackPipeline(Construct):
         """Where the configuration sets publish to; None if no source is one."""
         if sets and self.topic is None:
             self.topic = sns.Topic(self, "Topic", master_key=self.encryption_key, enforce_ssl=True)
-        if sets and self.topic is not None:
-            for configuration_set in sets:
-                configuration_set.publish_to_sns(
-                    "Feedback", events=[EventType.BOUNCE, EventType.COMPLAINT], topic=self.topic
-                )
-            topics = [self.topic, *topics]
 
         self.dead_letter_queue: sqs.IQueue = (
             dead_letter_queue if dead_letter_queue is not None else self._queue("DeadLetterQueue")
         )
         """Messages that could not be recorded, each with its reason in the message attributes."""
-        self.queue: sqs.IQueue = (
-            queue
-            if queue is not None
-            else self._queue(
-                "Queue",
-                visibility_timeout=_VISIBILITY_TIMEOUT,
-                dead_letter_queue=sqs.DeadLetterQueue(
-                    max_receive_count=max_receive_count, queue=self.dead_letter_queue
-                ),
-            )
-        )
+        self.queue: sqs.IQueue = queue if queue is not None else self._main_queue(max_receive_count)
         """Messages on their way to the function."""
-        self._subscribe(topics)
+        subscriptions = self._subscribe([*topics, *([self.topic] if self.topic is not None else [])])
+        for configuration_set in sets:
+            destination = configuration_set.publish_to_sns(
+                "Feedback", events=[EventType.BOUNCE, EventType.COMPLAINT], topic=self.topic
+            )
+            # Deployed after the way to the queue is open, and deleted before it is closed: no event falls between.
+            destination.node.add_dependency(*subscriptions)
 
         self.table: dynamodb.ITable = (
             table if table is not None else suppression_table(self, "Table", self.encryption_key, removal_policy)
@@ -150,6 +140,7 @@ class FeedbackPipeline(Construct):
     def _check(
         self,
         sources: Sequence[SendingConfigurationSet | sns.ITopic],
+        topic: sns.ITopic | None,
         queue: sqs.IQueue | None,
         dead_letter_queue: sqs.IQueue | None,
         max_receive_count: int,
@@ -157,6 +148,8 @@ class FeedbackPipeline(Construct):
         for source in items(self, "sources", sources, what="configuration sets and topics"):
             if not isinstance(source, SendingConfigurationSet) and not hasattr(source, "topic_arn"):
                 fail(self, "sources", "must be configuration sets and topics", source)
+        if topic is not None and not any(isinstance(source, SendingConfigurationSet) for source in sources):
+            fail(self, "topic", "is for configuration sets, and sources must then name one", sources)
         if (queue is None) != (dead_letter_queue is None):
             given = "queue" if queue is not None else "dead_letter_queue"
             fail(self, "queue and dead_letter_queue", "must be given together", f"{given} alone")
@@ -171,6 +164,10 @@ class FeedbackPipeline(Construct):
             enable_key_rotation=True,
             removal_policy=removal_policy,  # a table that is kept is worth nothing without its key
         )
+
+    def _main_queue(self, max_receive_count: int) -> sqs.Queue:
+        dead_letters = sqs.DeadLetterQueue(max_receive_count=max_receive_count, queue=self.dead_letter_queue)
+        return self._queue("Queue", visibility_timeout=_VISIBILITY_TIMEOUT, dead_letter_queue=dead_letters)
 
     def _queue(
         self,
@@ -189,37 +186,33 @@ class FeedbackPipeline(Construct):
             dead_letter_queue=dead_letter_queue,
         )
 
-    def _subscribe(self, topics: Sequence[sns.ITopic]) -> None:
-        """Subscribe the queue. The L2 subscription is not used: it opens the key to SNS as a whole."""
-        stack = Stack.of(self)
-        for queue in (self.queue, self.dead_letter_queue):
-            queue.add_to_resource_policy(
-                iam.PolicyStatement(
-                    actions=["sqs:SendMessage"],
-                    principals=[iam.ServicePrincipal("sns.amazonaws.com")],
-                    resources=[queue.queue_arn],
-                    conditions={"ArnEquals": {"aws:SourceArn": [topic.topic_arn for topic in topics]}},
-                )
+    def _subscribe(self, topics: Sequence[sns.ITopic]) -> list[sns.Subscription]:
+        """Subscribe the queue. The L2 subscription to a queue is not used: it opens the key to SNS as a whole."""
+        self.queue.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["sqs:SendMessage"],
+                principals=[iam.ServicePrincipal("sns.amazonaws.com")],
+                resources=[self.queue.queue_arn],
+                conditions={"ArnEquals": {"aws:SourceArn": [topic.topic_arn for topic in topics]}},
             )
+        )
         # Any topic of this account and region: the topic itself refers to the key, and a cycle cannot be deployed.
-        any_topic = stack.format_arn(service="sns", resource="*", arn_format=ArnFormat.NO_RESOURCE_NAME)
-        for key in {
-            id(it): it for it in (self.queue.encryption_master_key, self.dead_letter_queue.encryption_master_key)
-        }.values():
-            if key is not None:
-                allow_service(
-                    self, key, service="sns.amazonaws.com", conditions={"ArnLike": {"aws:SourceArn": any_topic}}
-                )
-        for number, topic in enumerate(topics):
+        any_topic = Stack.of(self).format_arn(service="sns", resource="*", arn_format=ArnFormat.NO_RESOURCE_NAME)
+        keys = [self.queue.encryption_master_key, self.dead_letter_queue.encryption_master_key]
+        for key in {key.key_arn: key for key in keys if key is not None}.values():
+            allow_service(self, key, service="sns.amazonaws.com", conditions={"ArnLike": {"aws:SourceArn": any_topic}})
+        return [
             sns.Subscription(
                 self,
-                "Subscription" if number == 0 else f"Subscription{number + 1}",
+                "Subscription" if number == 1 else f"Subscription{number}",
                 topic=topic,
                 protocol=sns.SubscriptionProtocol.SQS,
                 endpoint=self.queue.queue_arn,
                 raw_message_delivery=True,
                 dead_letter_queue=self.dead_letter_queue,
             )
+            for number, topic in enumerate(topics, start=1)
+        ]
 
     def _function(self, max_receive_count: int) -> lambda_.Function:
         function = make_function(
