@@ -135,6 +135,8 @@ class FeedbackPipeline(Construct):
 
     def grant_read_suppressions(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let *grantee* ask whether addresses are suppressed: GetItem, BatchGetItem and Query on the table."""
+        if self.table.encryption_key is not None:  # which the table's own grant leaves out
+            self.table.encryption_key.grant_decrypt(grantee)
         return self.table.grant(grantee, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 
     def _check(
@@ -234,12 +236,9 @@ class FeedbackPipeline(Construct):
         )
         self.queue.grant_consume_messages(function)
         self.dead_letter_queue.grant_send_messages(function)
-        self.table.grant(
-            function,
-            "dynamodb:BatchGetItem",
-            "dynamodb:PartiQLInsert",
-            "dynamodb:PartiQLUpdate",
-        )
+        self.table.grant(function, "dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate")
+        if self.table.encryption_key is not None:
+            self.table.encryption_key.grant_encrypt_decrypt(function)
         function.add_event_source_mapping(
             "Queue",
             event_source_arn=self.queue.queue_arn,

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from ses_constructs.sending.event_types import EventType
 
+# https://docs.aws.amazon.com/ses/latest/dg/quotas.html
+_DESTINATIONS = 10
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -50,6 +52,7 @@ class SendingConfigurationSet(Construct):
         :raises ValueError: for a name that SES refuses.
         """
         super().__init__(scope, id)
+        self._destinations = 0
         name = configuration_set_name
         if name is not None and not is_token(name) and not _NAME.fullmatch(name):
             fail(self, "configuration_set_name", "must be 1 to 64 letters, digits, _ and -", name)
@@ -88,9 +91,16 @@ class SendingConfigurationSet(Construct):
         :param topic: your standard topic, in the same region. Default: a new one, encrypted and open to TLS only.
         :param encryption_key: customer managed key for the new topic, or the one that encrypts *topic* if the CDK
             cannot see it there; SES is allowed to use it. Default: a new key, with the new topic.
-        :raises ValueError: for a plain string or an unknown event type as events, a FIFO topic, or a topic that is
-            encrypted with an AWS managed key: SES can publish to neither.
+        :raises ValueError: for a plain string or an unknown event type as events, a FIFO topic or one that is
+            encrypted with an AWS managed key (SES can publish to neither), or an eleventh destination.
         """
+        self._count_destination()
         return SnsEventDestination(
             self, id, configuration_set=self, events=events, topic=topic, encryption_key=encryption_key
         )
+
+    def _count_destination(self) -> None:
+        if self._destinations == _DESTINATIONS:
+            rule = f"can have at most {_DESTINATIONS} event destinations"
+            fail(self, "the configuration set", rule, self._destinations + 1)
+        self._destinations += 1

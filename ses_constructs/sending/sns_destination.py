@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ses_constructs.sending.configuration_set import SendingConfigurationSet
     from ses_constructs.sending.event_types import EventType
 
+_CUSTOMER_KEY = "customer managed key: SES cannot be allowed to use an AWS managed one"
+
 
 class SnsEventDestination(Construct):
     """Made by :meth:`SendingConfigurationSet.publish_to_sns`.
@@ -46,6 +48,8 @@ class SnsEventDestination(Construct):
         """
         super().__init__(scope, id)
         sending = sending_events(self, "events", events)
+        if encryption_key is not None and _is_aws_managed(encryption_key.key_arn):
+            fail(self, "encryption_key", f"must be a {_CUSTOMER_KEY}", encryption_key.key_arn)
         self.encryption_key: kms.IKey | None = encryption_key
         """The key that encrypts the topic, where it is known."""
         self.topic: sns.ITopic
@@ -102,6 +106,9 @@ def check_topic(scope: Construct, parameter: str, topic: sns.ITopic) -> None:
     declared = resource.kms_master_key_id if isinstance(resource, sns.CfnTopic) else None
     known = topic.master_key.key_arn if topic.master_key is not None else None
     for key_id in (declared, known):
-        if key_id is not None and "alias/aws/" in key_id:
-            rule = "must be encrypted with a customer managed key: SES cannot be allowed to use an AWS managed one"
-            fail(scope, parameter, rule, key_id)
+        if key_id is not None and _is_aws_managed(key_id):
+            fail(scope, parameter, f"must be encrypted with a {_CUSTOMER_KEY}", key_id)
+
+
+def _is_aws_managed(key_id: str) -> bool:
+    return "alias/aws/" in key_id

@@ -1,0 +1,203 @@
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_route53 as route53
+from constructs import Construct
+
+from ses_constructs import Dkim, Dmarc, Dns, DnsRecord, DomainIdentity, SendingConfigurationSet
+from tests.constructs.support import Synthesised, hosted_zone, synthesise, text
+
+
+@pytest.fixture(scope="module")
+def subdomain() -> Synthesised:
+    """mail.example.com in the zone of example.com."""
+
+    def define(stack: cdk.Stack) -> None:
+        DomainIdentity(stack, "Identity", domain="Mail.Example.com", dns=Dns.route53(hosted_zone(stack)))
+
+    return synthesise(define)
+
+
+def records(synthesised: Synthesised) -> dict[tuple[str, str], list[str]]:
+    sets = synthesised.properties("AWS::Route53::RecordSetGroup")["RecordSets"]
+    return {(it["Type"], text(it["Name"])): [text(value) for value in it["ResourceRecords"]] for it in sets}
+
+
+def test_dkim_records_take_name_and_target_from_ses_and_nothing_is_appended(subdomain: Synthesised) -> None:
+    (identity,) = subdomain.resources("AWS::SES::EmailIdentity")
+    for number in (1, 2, 3):
+        name = f"${{{identity}.DkimDNSTokenName{number}}}"
+        assert records(subdomain)["CNAME", name] == [f"${{{identity}.DkimDNSTokenValue{number}}}"]
+
+
+def test_mail_from_has_exactly_one_mx_in_the_stacks_region_and_its_spf(subdomain: Synthesised) -> None:
+    assert records(subdomain)["MX", "bounce.mail.example.com"] == ["10 feedback-smtp.${AWS::Region}.amazonses.com"]
+    assert records(subdomain)["TXT", "bounce.mail.example.com"] == ['"v=spf1 include:amazonses.com ~all"']
+    identity = subdomain.properties("AWS::SES::EmailIdentity")
+    assert identity["MailFromAttributes"]["MailFromDomain"] == "bounce.mail.example.com"
+
+
+def test_dmarc_is_published_and_starts_with_a_policy_that_stops_no_mail(subdomain: Synthesised) -> None:
+    assert records(subdomain)["TXT", "_dmarc.mail.example.com"] == ['"v=DMARC1; p=none"']
+
+
+def test_all_records_are_one_atomic_change(subdomain: Synthesised) -> None:
+    assert len(records(subdomain)) == 6
+    assert not any(it["Type"] == "AWS::Route53::RecordSet" for it in subdomain.template["Resources"].values())
+
+
+def test_the_domain_is_signed_with_2048_bits_and_written_in_lower_case(subdomain: Synthesised) -> None:
+    identity = subdomain.properties("AWS::SES::EmailIdentity")
+    assert identity["EmailIdentity"] == "mail.example.com"
+    assert identity["DkimSigningAttributes"] == {"NextSigningKeyLength": "RSA_2048_BIT"}
+
+
+@pytest.mark.parametrize("resource_type", ["AWS::SES::EmailIdentity", "AWS::Route53::RecordSetGroup"])
+def test_identity_and_records_outlive_the_stack_but_not_a_failed_first_deployment(
+    subdomain: Synthesised, resource_type: str
+) -> None:
+    assert subdomain.only(resource_type)["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_options_change_what_they_say() -> None:
+    def define(stack: cdk.Stack) -> None:
+        DomainIdentity(
+            stack,
+            "Identity",
+            domain="example.com",
+            dns=Dns.route53(hosted_zone(stack)),
+            dkim=Dkim.easy(1024),
+            mail_from=None,
+            dmarc=None,
+            configuration_set=SendingConfigurationSet(stack, "Set", configuration_set_name="news"),
+            feedback_forwarding=True,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+
+    synthesised = synthesise(define)
+    identity = synthesised.properties("AWS::SES::EmailIdentity")
+    assert identity["DkimSigningAttributes"] == {"NextSigningKeyLength": "RSA_1024_BIT"}
+    assert "MailFromDomain" not in identity.get("MailFromAttributes", {})
+    assert text(identity["ConfigurationSetAttributes"]["ConfigurationSetName"]).startswith("${Set")
+    assert identity["FeedbackAttributes"] == {"EmailForwardingEnabled": True}
+    assert {record_type for record_type, _ in records(synthesised)} == {"CNAME"}
+    assert synthesised.only("AWS::Route53::RecordSetGroup")["DeletionPolicy"] == "Delete"
+
+
+def test_records_are_readable_for_programs_and_people(stack: cdk.Stack, zone: route53.IHostedZone) -> None:
+    identity = DomainIdentity(stack, "Identity", domain="example.com", dns=Dns.route53(zone))
+    assert [record.type for record in identity.records] == ["CNAME", "CNAME", "CNAME", "MX", "TXT", "TXT"]
+    assert all(record.purpose for record in identity.records)
+
+
+def test_domains_zones_and_labels_known_only_at_deployment_are_let_through() -> None:
+    def define(stack: cdk.Stack) -> None:
+        parameters = {name: cdk.CfnParameter(stack, name).value_as_string for name in ("Domain", "ZoneId", "ZoneName")}
+        zone = route53.HostedZone.from_hosted_zone_attributes(
+            stack, "Zone", hosted_zone_id=parameters["ZoneId"], zone_name=parameters["ZoneName"]
+        )
+        DomainIdentity(stack, "Identity", domain=parameters["Domain"], dns=Dns.route53(zone))
+
+    synthesised = synthesise(define)
+    assert ("MX", "bounce.${Domain}") in records(synthesised)
+    assert synthesised.properties("AWS::SES::EmailIdentity")["EmailIdentity"] == {"Ref": "Domain"}
+
+
+@pytest.mark.parametrize(
+    ("domain", "rule"),
+    [
+        ("", "at least two labels"),
+        ("localhost", "at least two labels"),
+        ("example.com.", "without the final dot"),
+        ("exa mple.com", "letters, digits"),
+        ("-bad.example.com", "letters, digits"),
+        ("a..example.com", "letters, digits"),
+        (f"{'a' * 64}.example.com", "1 to 63"),
+        (f"{'a.' * 126}example.com", "at most 253"),
+        ("bücher.example", "punycode"),
+        ("someone@example.com", "letters, digits"),
+        ("192.0.2.1", "end in a number"),
+        (None, "domain name"),
+        (["example.com"], "domain name"),
+    ],
+)
+def test_a_malformed_domain_is_refused_with_place_rule_and_value(
+    stack: cdk.Stack, zone: route53.IHostedZone, domain: Any, rule: str
+) -> None:
+    with pytest.raises(ValueError, match=rule) as refused:
+        DomainIdentity(stack, "Identity", domain=domain, dns=Dns.route53(zone))
+    assert "Mail/Identity: domain " in str(refused.value)
+    assert repr(domain) in str(refused.value)
+
+
+@pytest.mark.parametrize("domain", ["example.org", "notexample.com", "com"])
+def test_a_zone_that_is_not_the_domains_is_refused(stack: cdk.Stack, zone: route53.IHostedZone, domain: str) -> None:
+    with pytest.raises(ValueError, match=r"Mail/Identity: d(ns|omain) must .*got '(example\.com|com)'"):
+        DomainIdentity(stack, "Identity", domain=domain, dns=Dns.route53(zone))
+
+
+@pytest.mark.parametrize("mail_from", ["bounce.example.com", "", "-", "a b", 5, "example.com"])
+def test_a_malformed_mail_from_label_is_refused(stack: cdk.Stack, zone: route53.IHostedZone, mail_from: Any) -> None:
+    with pytest.raises(ValueError, match="Mail/Identity: mail_from must"):
+        DomainIdentity(stack, "Identity", domain="example.com", dns=Dns.route53(zone), mail_from=mail_from)
+
+
+def test_strict_spf_alignment_is_refused_where_it_can_never_pass(stack: cdk.Stack, zone: route53.IHostedZone) -> None:
+    dmarc = Dmarc(spf_alignment="strict")
+    with pytest.raises(ValueError, match="SPF would never align"):
+        DomainIdentity(stack, "Identity", domain="example.com", dns=Dns.route53(zone), dmarc=dmarc)
+    DomainIdentity(stack, "NoMailFrom", domain="example.com", dns=Dns.route53(zone), dmarc=dmarc, mail_from=None)
+
+
+def test_reports_to_the_mail_from_domain_are_refused_because_ses_swallows_them(
+    stack: cdk.Stack, zone: route53.IHostedZone
+) -> None:
+    dmarc = Dmarc(aggregate_reports=["dmarc@Bounce.example.com"])
+    with pytest.raises(ValueError, match="swallowed"):
+        DomainIdentity(stack, "Identity", domain="example.com", dns=Dns.route53(zone), dmarc=dmarc)
+
+
+def test_grant_send_covers_raw_and_simple_mail_on_identity_and_configuration_sets() -> None:
+    def define(stack: cdk.Stack) -> None:
+        identity = DomainIdentity(
+            stack,
+            "Identity",
+            domain="example.com",
+            dns=Dns.route53(hosted_zone(stack)),
+            configuration_set=SendingConfigurationSet(stack, "Default", configuration_set_name="default"),
+        )
+        other = SendingConfigurationSet(stack, "Other", configuration_set_name="other")
+        identity.grant_send(iam.User(stack, "Sender"), from_addresses=["news@example.com"], configuration_sets=[other])
+
+    (statement,) = synthesise(define).properties("AWS::IAM::Policy")["PolicyDocument"]["Statement"]
+    assert sorted(statement["Action"]) == ["ses:SendEmail", "ses:SendRawEmail"]
+    assert statement["Condition"] == {"StringLike": {"ses:FromAddress": ["news@example.com"]}}
+    resources = [text(resource) for resource in statement["Resource"]]
+    assert [resource.rpartition(":")[2].partition("/")[0] for resource in resources].count("identity") == 1
+    assert len([resource for resource in resources if ":configuration-set/" in resource]) == 2
+    assert all("*" not in resource for resource in resources)
+
+
+@pytest.mark.parametrize("from_addresses", ["news@example.com", []])
+def test_grant_send_refuses_from_addresses_that_are_no_list(
+    stack: cdk.Stack, zone: route53.IHostedZone, from_addresses: Any
+) -> None:
+    identity = DomainIdentity(stack, "Identity", domain="example.com", dns=Dns.route53(zone))
+    with pytest.raises(ValueError, match="Mail/Identity: from_addresses must"):
+        identity.grant_send(iam.User(stack, "Sender"), from_addresses=from_addresses)
+
+
+def test_a_publisher_of_ones_own_gets_every_record(stack: cdk.Stack) -> None:
+    class Collected(Dns):
+        def publish(self, scope: Construct, *, domain: str, records: Any, removal_policy: cdk.RemovalPolicy) -> None:
+            self.seen = (scope.node.path, domain, list(records), removal_policy)
+
+    dns = Collected()
+    identity = DomainIdentity(stack, "Identity", domain="example.com", dns=dns)
+    path, domain, published, removal_policy = dns.seen
+    assert (path, domain) == ("Mail/Identity", "example.com")
+    assert published == list(identity.records)
+    assert isinstance(published[0], DnsRecord)
+    assert removal_policy == cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
