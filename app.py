@@ -56,9 +56,8 @@ class EmailStack(cdk.Stack):
             cdk.CfnOutput(self, name, value=value)
 
 
-def main() -> None:
-    """Build the app from the context in cdk.json and on the command line. Makes no call to AWS."""
-    app = cdk.App()
+def build(app: cdk.App) -> EmailStack:
+    """Define the stack of one stage, from the context in cdk.json and on the command line. Makes no call to AWS."""
     context = app.node.try_get_context
     stage = context("stage")
     settings = context("stages").get(stage)
@@ -66,24 +65,19 @@ def main() -> None:
         raise SystemExit(f"cdk.json knows no stage {stage!r}, only: {', '.join(context('stages'))}")
     # Placeholders, so that `cdk synth` works with nothing set.
     domain = context("domain") or "mail.example.com"
-    stack = EmailStack(
+    return EmailStack(
         app,
         f"Email-{stage}",
         domain=domain,
         hosted_zone_id=context("hosted_zone_id") or "Z00000000000000000000",
         hosted_zone_name=context("hosted_zone_name") or domain,
-        removal_policy=(
-            cdk.RemovalPolicy.DESTROY
-            if settings["removal_policy"] == "destroy"
-            else cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
-        ),
+        removal_policy=cdk.RemovalPolicy[settings["removal_policy"]],
         termination_protection=settings["termination_protection"],
-        env=cdk.Environment(account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")),
+        tags={"Application": "email", "Stage": stage},
     )
-    cdk.Tags.of(stack).add("Application", "email")
-    cdk.Tags.of(stack).add("Stage", stage)
-    app.synth()
 
 
 if __name__ == "__main__":
-    main()
+    app = cdk.App()
+    build(app)
+    app.synth()

@@ -32,7 +32,7 @@ def items(scope: Construct, parameter: str, value: Sequence[T], *, what: str) ->
 
 
 def domain_problem(domain: str) -> str | None:
-    """Say what is wrong with a domain name, or None. Limits: RFC 1035, section 2.3.4 (63 octets a label, 255 in all)."""
+    """Say what is wrong with a domain name, or None. Limits: RFC 1035, section 2.3.4."""
     if domain.endswith("."):
         return "must be written without the final dot"
     if not domain.isascii():

@@ -37,7 +37,7 @@ def make_function(
         scope,
         id,
         description=description,
-        runtime=lambda_.Runtime.PYTHON_3_13,
+        runtime=lambda_.Runtime.PYTHON_3_14,
         architecture=lambda_.Architecture.ARM_64,
         code=handler_code(handler),
         handler=f"{handler}.handler.handler",

@@ -7,6 +7,24 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+_READ = ("kms:Decrypt", "kms:DescribeKey")
+_WRITE = (
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+
+
+def grant_use(key: kms.IKey, grantee: iam.IGrantable, *, write: bool) -> None:
+    """Let *grantee* read, or read and write, what is encrypted with *key*.
+
+    What DynamoDB asks of a principal, written out where the CDK's own grants have wildcards:
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html.
+    """
+    key.grant(grantee, *_READ, *(_WRITE if write else ()))
+
 
 def allow_service(
     scope: Construct, key: kms.IKey, *, service: str, conditions: Mapping[str, Mapping[str, str]]

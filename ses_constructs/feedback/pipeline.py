@@ -20,7 +20,7 @@ from constructs import Construct
 
 from ses_constructs._kit.checks import fail, items
 from ses_constructs._kit.functions import make_function
-from ses_constructs._kit.keys import allow_service
+from ses_constructs._kit.keys import allow_service, grant_use
 from ses_constructs.feedback.ledger import suppression_table
 from ses_constructs.sending import EventType, SendingConfigurationSet
 from ses_constructs.sending.sns_destination import check_topic
@@ -136,7 +136,7 @@ class FeedbackPipeline(Construct):
     def grant_read_suppressions(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let *grantee* ask whether addresses are suppressed: GetItem, BatchGetItem and Query on the table."""
         if self.table.encryption_key is not None:  # which the table's own grant leaves out
-            self.table.encryption_key.grant_decrypt(grantee)
+            grant_use(self.table.encryption_key, grantee, write=False)
         return self.table.grant(grantee, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 
     def _check(
@@ -200,8 +200,7 @@ class FeedbackPipeline(Construct):
         )
         # Any topic of this account and region: the topic itself refers to the key, and a cycle cannot be deployed.
         any_topic = Stack.of(self).format_arn(service="sns", resource="*", arn_format=ArnFormat.NO_RESOURCE_NAME)
-        keys = [self.queue.encryption_master_key, self.dead_letter_queue.encryption_master_key]
-        for key in {key.key_arn: key for key in keys if key is not None}.values():
+        for key in _distinct(self.queue.encryption_master_key, self.dead_letter_queue.encryption_master_key):
             allow_service(self, key, service="sns.amazonaws.com", conditions={"ArnLike": {"aws:SourceArn": any_topic}})
         return [
             sns.Subscription(
@@ -235,10 +234,10 @@ class FeedbackPipeline(Construct):
             memory_size=256,
         )
         self.queue.grant_consume_messages(function)
-        self.dead_letter_queue.grant_send_messages(function)
+        self.dead_letter_queue.grant(function, "sqs:SendMessage")
         self.table.grant(function, "dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate")
-        if self.table.encryption_key is not None:
-            self.table.encryption_key.grant_encrypt_decrypt(function)
+        for key in _distinct(self.dead_letter_queue.encryption_master_key, self.table.encryption_key):
+            grant_use(key, function, write=True)
         function.add_event_source_mapping(
             "Queue",
             event_source_arn=self.queue.queue_arn,
@@ -270,3 +269,7 @@ class FeedbackPipeline(Construct):
         if actions:
             alarm.add_alarm_action(*actions)
         return alarm
+
+
+def _distinct(*keys: kms.IKey | None) -> list[kms.IKey]:
+    return list({key.key_arn: key for key in keys if key is not None}.values())

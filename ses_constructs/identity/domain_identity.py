@@ -158,6 +158,5 @@ class DomainIdentity(Construct):
 
 
 def _l2(configuration_set: SendingConfigurationSet | ses.IConfigurationSet) -> ses.IConfigurationSet:
-    # This folder does not load the sending folder, so the class is known by what it has.
-    l2: ses.IConfigurationSet = getattr(configuration_set, "configuration_set", configuration_set)
-    return l2
+    # This folder does not load the sending folder, so its class is known by what it has.
+    return configuration_set.configuration_set if hasattr(configuration_set, "configuration_set") else configuration_set
