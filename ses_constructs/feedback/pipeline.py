@@ -23,7 +23,7 @@ from ses_constructs._kit.functions import make_function
 from ses_constructs._kit.keys import allow_service, grant_use
 from ses_constructs.feedback.ledger import suppression_table
 from ses_constructs.sending import EventType, SendingConfigurationSet
-from ses_constructs.sending.sns_destination import check_topic
+from ses_constructs.sending.topics import checked_topic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ class FeedbackPipeline(Construct):
         sets = [source for source in sources if isinstance(source, SendingConfigurationSet)]
         topics: list[sns.ITopic] = [source for source in sources if not isinstance(source, SendingConfigurationSet)]
         for given in topics:
-            check_topic(self, "sources", given)
+            checked_topic(self, "sources", given)
 
         self.encryption_key: kms.IKey = encryption_key if encryption_key is not None else self._key(removal_policy)
         """The key that encrypts what was made here."""

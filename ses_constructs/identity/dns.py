@@ -50,22 +50,22 @@ class Dns(ABC):
 
 class _Route53(Dns):
     def __init__(self, zone: route53.IHostedZone) -> None:
-        self._zone = zone
+        # Read once: each property is a call into the CDK, and many domains share a zone.
+        self._zone_id = zone.hosted_zone_id
+        name = zone.zone_name
+        self._zone_name = name if is_token(name) else name.rstrip(".").lower()
 
     def publish(
         self, scope: Construct, *, domain: str, records: Sequence[DnsRecord], removal_policy: RemovalPolicy
     ) -> None:
-        zone_name = self._zone.zone_name
-        if not is_token(zone_name) and not is_token(domain):
-            parent = zone_name.rstrip(".").lower()
-            if not is_within(domain, parent):
-                fail(scope, "dns", f"must be the hosted zone of {domain} or of one of its parents", zone_name)
+        if not is_token(self._zone_name) and not is_token(domain) and not is_within(domain, self._zone_name):
+            fail(scope, "dns", f"must be the hosted zone of {domain} or of one of its parents", self._zone_name)
         # The names of Easy DKIM records are complete host names known only at deploy time. The L2 record classes
         # cannot see that and append the zone's name a second time, hence the record sets of the L1.
         group = route53.CfnRecordSetGroup(
             scope,
             "Records",
-            hosted_zone_id=self._zone.hosted_zone_id,
+            hosted_zone_id=self._zone_id,
             record_sets=[
                 {
                     "name": record.name,

@@ -5,9 +5,10 @@ See https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import Aws, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ses as ses
 from constructs import Construct
@@ -150,7 +151,7 @@ class DomainIdentity(Construct):
             for record in self.identity.dkim_records
         ]
         if self.mail_from_domain is not None:
-            records += mail_from_records(self.mail_from_domain, Stack.of(self).region)
+            records += mail_from_records(self.mail_from_domain, _region())
         if dmarc is not None:
             name, text = f"_dmarc.{self.domain}", dmarc.text()
             records.append(DnsRecord(name, "TXT", (text,), "DMARC: what receivers do with forgeries", _DMARC_TTL))
@@ -160,3 +161,9 @@ class DomainIdentity(Construct):
 def _l2(configuration_set: SendingConfigurationSet | ses.IConfigurationSet) -> ses.IConfigurationSet:
     # This folder does not load the sending folder, so its class is known by what it has.
     return configuration_set.configuration_set if hasattr(configuration_set, "configuration_set") else configuration_set
+
+
+@cache
+def _region() -> str:
+    # The pseudo parameter AWS::Region, a token that holds in every stack.
+    return Aws.REGION

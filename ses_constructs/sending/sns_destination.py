@@ -16,14 +16,13 @@ from constructs import Construct
 from ses_constructs._kit.checks import fail
 from ses_constructs._kit.keys import allow_service
 from ses_constructs.sending.event_types import sending_events
+from ses_constructs.sending.topics import CUSTOMER_KEY, checked_topic, is_aws_managed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ses_constructs.sending.configuration_set import SendingConfigurationSet
     from ses_constructs.sending.event_types import EventType
-
-_CUSTOMER_KEY = "customer managed key: SES cannot be allowed to use an AWS managed one"
 
 
 class SnsEventDestination(Construct):
@@ -48,8 +47,8 @@ class SnsEventDestination(Construct):
         """
         super().__init__(scope, id)
         sending = sending_events(self, "events", events)
-        if encryption_key is not None and _is_aws_managed(encryption_key.key_arn):
-            fail(self, "encryption_key", f"must be a {_CUSTOMER_KEY}", encryption_key.key_arn)
+        if encryption_key is not None and is_aws_managed(encryption_key.key_arn):
+            fail(self, "encryption_key", f"must be a {CUSTOMER_KEY}", encryption_key.key_arn)
         self.encryption_key: kms.IKey | None = encryption_key
         """The key that encrypts the topic, where it is known."""
         self.topic: sns.ITopic
@@ -66,9 +65,9 @@ class SnsEventDestination(Construct):
             self.topic = sns.Topic(self, "Topic", master_key=self.encryption_key, enforce_ssl=True)
         else:
             self.topic = topic
-            check_topic(self, "topic", topic)
-            if self.encryption_key is None:
-                self.encryption_key = topic.master_key
+        known = checked_topic(self, "topic", self.topic)
+        if self.encryption_key is None:
+            self.encryption_key = known.key
         if self.encryption_key is not None:
             allow_service(
                 self,
@@ -84,7 +83,7 @@ class SnsEventDestination(Construct):
             self,
             "EventDestination",
             configuration_set=configuration_set.configuration_set,
-            destination=ses.EventDestination.sns_topic(self.topic),
+            destination=known.destination,
             events=sending,
         )
         if not isinstance(self.topic, sns.Topic):
@@ -93,22 +92,3 @@ class SnsEventDestination(Construct):
                 "The topic is imported, so its policy cannot be changed from here: it must allow ses.amazonaws.com "
                 f"sns:Publish with aws:SourceArn {configuration_set.arn}.",
             )
-
-
-def check_topic(scope: Construct, parameter: str, topic: sns.ITopic) -> None:
-    """Refuse topics that SES can never publish to.
-
-    See https://docs.aws.amazon.com/ses/latest/dg/configure-sns-notifications.html.
-    """
-    if topic.fifo:
-        fail(scope, parameter, "must be a standard topic: SES does not publish to FIFO topics", topic.node.path)
-    resource = topic.node.default_child
-    declared = resource.kms_master_key_id if isinstance(resource, sns.CfnTopic) else None
-    known = topic.master_key.key_arn if topic.master_key is not None else None
-    for key_id in (declared, known):
-        if key_id is not None and _is_aws_managed(key_id):
-            fail(scope, parameter, f"must be encrypted with a {_CUSTOMER_KEY}", key_id)
-
-
-def _is_aws_managed(key_id: str) -> bool:
-    return "alias/aws/" in key_id
