@@ -6,7 +6,7 @@ See https://docs.aws.amazon.com/ses/latest/dg/send-email-authentication-dkim.htm
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from typing import TYPE_CHECKING
 
 from aws_cdk import aws_ses as ses
@@ -20,7 +20,7 @@ _EASY_KEY_LENGTHS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Dkim:
     """How a domain signs its mail. Made by :meth:`easy`."""
 
@@ -37,7 +37,12 @@ class Dkim:
             raise ValueError(f"Dkim.easy: key_length must be 1024 or 2048, got {key_length!r}")
         return cls(key_length=key_length)
 
-    @cached_property
     def signing(self) -> DkimIdentity:
-        """The CDK's own object, made once and shared by every identity that is given this one."""
-        return ses.DkimIdentity.easy_dkim(_EASY_KEY_LENGTHS[self.key_length])
+        """Return the CDK's own value for it."""
+        return _easy_dkim(self.key_length)
+
+
+@cache
+def _easy_dkim(key_length: int) -> DkimIdentity:
+    # Made once: a hundred identities share the value, and each would cost a call into the CDK.
+    return ses.DkimIdentity.easy_dkim(_EASY_KEY_LENGTHS[key_length])

@@ -69,16 +69,15 @@ class DomainIdentity(Construct):
         if dmarc is not None:
             self._check_dmarc(dmarc)
 
-        default_set = None if configuration_set is None else _l2(configuration_set)
-        self._configuration_set_names = [] if default_set is None else [default_set.configuration_set_name]
+        self._configuration_set = None if configuration_set is None else _l2(configuration_set)
         self.identity = ses.EmailIdentity(
             self,
             "Identity",
             identity=ses.Identity.domain(self.domain),
-            dkim_identity=(dkim if dkim is not None else Dkim.easy()).signing,
+            dkim_identity=(dkim if dkim is not None else Dkim.easy()).signing(),
             mail_from_domain=self.mail_from_domain,
             feedback_forwarding=feedback_forwarding,
-            configuration_set=default_set,
+            configuration_set=self._configuration_set,
         )
         self.identity.apply_removal_policy(removal_policy)
 
@@ -108,11 +107,13 @@ class DomainIdentity(Construct):
         :param configuration_sets: sets that the grantee may name. The identity's default set is always included.
         :raises ValueError: if from_addresses is a plain string or empty.
         """
-        names = list(self._configuration_set_names)
-        names += [_l2(configuration_set).configuration_set_name for configuration_set in configuration_sets]
+        sets = [_l2(configuration_set) for configuration_set in configuration_sets]
+        if self._configuration_set is not None:
+            sets.append(self._configuration_set)
         stack = Stack.of(self)
         arns = [self.identity_arn]
-        arns += [stack.format_arn(service="ses", resource="configuration-set", resource_name=name) for name in names]
+        for name in dict.fromkeys(configuration_set.configuration_set_name for configuration_set in sets):
+            arns.append(stack.format_arn(service="ses", resource="configuration-set", resource_name=name))
         conditions: dict[str, dict[str, Sequence[str]]] | None = None
         if from_addresses is not None:
             items(self, "from_addresses", from_addresses, what="addresses")
