@@ -1,0 +1,98 @@
+"""The reference app and every example under the rules of cfn-lint, cdk-nag AwsSolutions, and the CDK itself."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+APPS = {
+    "the reference app, dev": (".", {"stage": "dev"}),
+    "the reference app, prod": (".", {"stage": "prod"}),
+    **{str(place.relative_to(ROOT)): (str(place), {}) for place in sorted((ROOT / "examples").iterdir())},
+}
+
+# Runs app.py as it is, with an App that has cdk-nag in it; a finding makes the synth fail.
+RUN_CHECKED = """
+import json, runpy, sys
+import aws_cdk
+from cdk_nag import AwsSolutionsChecks
+
+out, context, fault = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
+
+class CheckedApp(aws_cdk.App):
+    def __init__(self):
+        super().__init__(outdir=out, context={**json.load(open("cdk.json")).get("context", {}), **context})
+        aws_cdk.Validations.of(self).add_plugins(AwsSolutionsChecks(self))
+        if fault:
+            from aws_cdk import aws_s3
+
+            aws_s3.Bucket(aws_cdk.Stack(self, "Faulty"), "Fault")
+
+aws_cdk.App = CheckedApp
+runpy.run_path("app.py", run_name="__main__")
+"""
+
+
+def synthesise(
+    place: str, out: Path, context: dict[str, str], *, fault: bool = False
+) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("CDK_VALIDATION", None)
+    command = [sys.executable, "-c", RUN_CHECKED, str(out), json.dumps(context), "fault" if fault else ""]
+    return subprocess.run(command, cwd=ROOT / place, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module", params=APPS)
+def assembly(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("cdk.out")
+    place, context = APPS[request.param]
+    run = synthesise(place, out, context)
+    assert run.returncode == 0, run.stderr
+    return out
+
+
+def test_cdk_nag_and_the_cdks_validation_find_nothing(assembly: Path) -> None:
+    report = json.loads((assembly / "validation-report.json").read_text())
+    assert not any(plugin["violations"] for plugin in report["pluginReports"])
+
+
+def test_cdk_nag_would_find_a_fault(tmp_path: Path) -> None:
+    run = synthesise(".", tmp_path, {}, fault=True)
+    assert run.returncode != 0
+    assert "AwsSolutions-S1" in run.stderr
+
+
+def test_cfn_lint_finds_nothing(assembly: Path) -> None:
+    templates = [str(template) for template in assembly.glob("*.template.json")]
+    assert templates
+    # W3005: the CDK writes a DependsOn beside a reference that says the same.
+    command = [str(Path(sys.executable).parent / "cfn-lint"), "--ignore-checks", "W3005", "--", *templates]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_no_policy_has_a_wildcard(assembly: Path) -> None:
+    for template in assembly.glob("*.template.json"):
+        for name, resource in json.loads(template.read_text())["Resources"].items():
+            if resource["Type"] != "AWS::IAM::Policy":
+                continue
+            for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                assert "*" not in json.dumps([statement["Action"], statement["Resource"]]), f"{name}: {statement}"
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_production_is_protected_and_development_can_be_destroyed(stage: str, tmp_path: Path) -> None:
+    assert synthesise(".", tmp_path, {"stage": stage}).returncode == 0
+    stack = json.loads((tmp_path / "manifest.json").read_text())["artifacts"][f"Email-{stage}"]
+    assert stack["properties"].get("terminationProtection", False) is (stage == "prod")
+    assert stack["properties"]["tags"] == {"Application": "email", "Stage": stage}
+
+
+def test_an_unknown_stage_is_named_with_those_that_exist(tmp_path: Path) -> None:
+    run = synthesise(".", tmp_path, {"stage": "moon"})
+    assert run.returncode != 0
+    assert "cdk.json knows no stage 'moon', only: dev, prod" in run.stderr
