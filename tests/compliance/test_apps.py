@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -37,22 +38,38 @@ runpy.run_path("app.py", run_name="__main__")
 """
 
 
-def synthesise(
-    place: str, out: Path, context: dict[str, str], *, fault: bool = False
-) -> subprocess.CompletedProcess[str]:
+@dataclass(frozen=True)
+class Run:
+    out: Path
+    process: subprocess.Popen[str]
+
+    def finish(self) -> tuple[int, str]:
+        _, stderr = self.process.communicate()
+        return self.process.returncode, stderr
+
+
+def start(place: str, out: Path, context: dict[str, str], *, fault: bool = False) -> Run:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("CDK_VALIDATION", None)
     command = [sys.executable, "-c", RUN_CHECKED, str(out), json.dumps(context), "fault" if fault else ""]
-    return subprocess.run(command, cwd=ROOT / place, env=environment, capture_output=True, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT / place, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    return Run(out, process)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """All synths side by side: each takes seconds, most of them in Node."""
+    return {name: start(place, tmp_path_factory.mktemp("out"), context) for name, (place, context) in APPS.items()}
 
 
 @pytest.fixture(scope="module", params=APPS)
-def assembly(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("cdk.out")
-    place, context = APPS[request.param]
-    run = synthesise(place, out, context)
-    assert run.returncode == 0, run.stderr
-    return out
+def assembly(request: pytest.FixtureRequest, runs: dict[str, Run]) -> Path:
+    run = runs[request.param]
+    status, stderr = run.finish()
+    assert status == 0, stderr
+    return run.out
 
 
 def test_cdk_nag_and_the_cdks_validation_find_nothing(assembly: Path) -> None:
@@ -61,9 +78,9 @@ def test_cdk_nag_and_the_cdks_validation_find_nothing(assembly: Path) -> None:
 
 
 def test_cdk_nag_would_find_a_fault(tmp_path: Path) -> None:
-    run = synthesise(".", tmp_path, {}, fault=True)
-    assert run.returncode != 0
-    assert "AwsSolutions-S1" in run.stderr
+    status, stderr = start(".", tmp_path, {}, fault=True).finish()
+    assert status != 0
+    assert "AwsSolutions-S1" in stderr
 
 
 def test_cfn_lint_finds_nothing(assembly: Path) -> None:
@@ -84,15 +101,16 @@ def test_no_policy_has_a_wildcard(assembly: Path) -> None:
                 assert "*" not in json.dumps([statement["Action"], statement["Resource"]]), f"{name}: {statement}"
 
 
-@pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_production_is_protected_and_development_can_be_destroyed(stage: str, tmp_path: Path) -> None:
-    assert synthesise(".", tmp_path, {"stage": stage}).returncode == 0
-    stack = json.loads((tmp_path / "manifest.json").read_text())["artifacts"][f"Email-{stage}"]
-    assert stack["properties"].get("terminationProtection", False) is (stage == "prod")
-    assert stack["properties"]["tags"] == {"Application": "email", "Stage": stage}
+def test_production_is_protected_and_development_can_be_destroyed(runs: dict[str, Run]) -> None:
+    for stage in ("dev", "prod"):
+        run = runs[f"the reference app, {stage}"]
+        run.process.wait()
+        stack = json.loads((run.out / "manifest.json").read_text())["artifacts"][f"Email-{stage}"]
+        assert stack["properties"].get("terminationProtection", False) is (stage == "prod")
+        assert stack["properties"]["tags"] == {"Application": "email", "Stage": stage}
 
 
 def test_an_unknown_stage_is_named_with_those_that_exist(tmp_path: Path) -> None:
-    run = synthesise(".", tmp_path, {"stage": "moon"})
-    assert run.returncode != 0
-    assert "cdk.json knows no stage 'moon', only: dev, prod" in run.stderr
+    status, stderr = start(".", tmp_path, {"stage": "moon"}).finish()
+    assert status != 0
+    assert "cdk.json knows no stage 'moon', only: dev, prod" in stderr
