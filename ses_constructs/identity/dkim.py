@@ -5,29 +5,43 @@ See https://docs.aws.amazon.com/ses/latest/dg/send-email-authentication-dkim.htm
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from abc import ABC, abstractmethod
 from functools import cache
 from typing import TYPE_CHECKING
 
+from aws_cdk import SecretValue
 from aws_cdk import aws_ses as ses
 
+from ses_constructs._kit.checks import is_token
+from ses_constructs.identity.records import DnsRecord
+from ses_constructs.identity.rsa import public_key_base64, rsa_bits
+
 if TYPE_CHECKING:
-    from aws_cdk.aws_ses import DkimIdentity
+    from collections.abc import Sequence
 
 _EASY_KEY_LENGTHS = {
     1024: ses.EasyDkimSigningKeyLength.RSA_1024_BIT,
     2048: ses.EasyDkimSigningKeyLength.RSA_2048_BIT,
 }
+# https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_DkimSigningAttributes.html
+_SELECTOR = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?")
+_PURPOSE = "DKIM: proves the domain is yours"
 
 
-@dataclass(frozen=True, slots=True)
-class Dkim:
-    """How a domain signs its mail. Made by :meth:`easy`."""
+class Dkim(ABC):
+    """How a domain signs its mail. Made by :meth:`easy` or :meth:`byo`."""
 
-    key_length: int
+    @abstractmethod
+    def signing(self) -> ses.DkimIdentity:
+        """Return the CDK's own value for it."""
 
-    @classmethod
-    def easy(cls, key_length: int = 2048) -> Dkim:
+    @abstractmethod
+    def records(self, identity: ses.EmailIdentity, domain: str) -> Sequence[DnsRecord]:
+        """Return the records that receivers, and SES itself, look for."""
+
+    @staticmethod
+    def easy(key_length: int = 2048) -> Dkim:
         """Let SES make and rotate the keys (Easy DKIM); three CNAME records point to them.
 
         :param key_length: bits of the RSA key, 1024 or 2048. SES lets it be changed once in 24 hours.
@@ -35,14 +49,67 @@ class Dkim:
         """
         if key_length not in _EASY_KEY_LENGTHS:
             raise ValueError(f"Dkim.easy: key_length must be 1024 or 2048, got {key_length!r}")
-        return cls(key_length=key_length)
+        return _EasyDkim(key_length)
 
-    def signing(self) -> DkimIdentity:
-        """Return the CDK's own value for it."""
-        return _easy_dkim(self.key_length)
+    @staticmethod
+    def byo(*, selector: str, public_key: str, private_key: SecretValue) -> Dkim:
+        """Sign with your own key (BYODKIM), which you also rotate; one TXT record publishes it.
+
+        Mail is not signed with the domain while a change between Easy DKIM and your own key waits for DNS.
+
+        :param selector: name of the key, 1 to 63 letters, digits and inner hyphens. A new key needs a new one.
+        :param public_key: RSA, 1024 to 2048 bits, as PEM (``-----BEGIN PUBLIC KEY-----``) or its bare base64.
+        :param private_key: the base64 of the private key on one line, without the PEM lines, as a secret:
+            ``SecretValue.secrets_manager("dkim-key")``.
+        :raises ValueError: for a malformed selector, a key of another kind or length, or a private key in plain text.
+        """
+        if not is_token(selector) and not _SELECTOR.fullmatch(selector):
+            raise ValueError(f"Dkim.byo: selector must be 1 to 63 letters, digits and inner hyphens, got {selector!r}")
+        if not isinstance(private_key, SecretValue):
+            raise ValueError("Dkim.byo: private_key must be a SecretValue, for a template is no place for a key")
+        return _ByoDkim(selector, _checked_public_key(public_key), private_key)
+
+
+class _EasyDkim(Dkim):
+    def __init__(self, key_length: int) -> None:
+        self._key_length = key_length
+
+    def signing(self) -> ses.DkimIdentity:
+        return _easy_dkim(self._key_length)
+
+    def records(self, identity: ses.EmailIdentity, domain: str) -> Sequence[DnsRecord]:
+        return [DnsRecord(record.name, "CNAME", (record.value,), _PURPOSE) for record in identity.dkim_records]
+
+
+class _ByoDkim(Dkim):
+    def __init__(self, selector: str, public_key: str, private_key: SecretValue) -> None:
+        self._selector = selector
+        self._public_key = public_key
+        self._private_key = private_key
+
+    def signing(self) -> ses.DkimIdentity:
+        return ses.DkimIdentity.byo_dkim(selector=self._selector, private_key=self._private_key)
+
+    def records(self, identity: ses.EmailIdentity, domain: str) -> Sequence[DnsRecord]:
+        text = f"v=DKIM1; k=rsa; p={self._public_key}"
+        return [DnsRecord(f"{self._selector}._domainkey.{domain}", "TXT", (text,), _PURPOSE)]
 
 
 @cache
-def _easy_dkim(key_length: int) -> DkimIdentity:
+def _easy_dkim(key_length: int) -> ses.DkimIdentity:
     # Made once: a hundred identities share the value, and each would cost a call into the CDK.
     return ses.DkimIdentity.easy_dkim(_EASY_KEY_LENGTHS[key_length])
+
+
+def _checked_public_key(public_key: str) -> str:
+    if is_token(public_key):
+        return public_key
+    key = public_key_base64(public_key)
+    shown = f"{key[:20]}..." if len(key) > 20 else key
+    try:
+        bits = rsa_bits(key)
+    except ValueError as error:
+        raise ValueError(f"Dkim.byo: public_key must be an RSA public key; {error}, got {shown!r}") from error
+    if not 1024 <= bits <= 2048:
+        raise ValueError(f"Dkim.byo: public_key must have 1024 to 2048 bits, got {bits} bits in {shown!r}")
+    return key

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import CfnOutput, RemovalPolicy
 from aws_cdk import aws_route53 as route53
 
 from ses_constructs._kit.checks import fail, is_token, is_within
@@ -47,6 +47,14 @@ class Dns(ABC):
         """
         return _Route53(zone)
 
+    @staticmethod
+    def manual() -> Dns:
+        """Publish nothing: the stack's outputs say which records to make by hand, wherever the domain's DNS is.
+
+        One output a record, and one that holds all of them as lines of a zone file (RFC 1035, section 5).
+        """
+        return _Manual()
+
 
 class _Route53(Dns):
     def __init__(self, zone: route53.IHostedZone) -> None:
@@ -77,3 +85,25 @@ class _Route53(Dns):
             ],
         )
         group.apply_removal_policy(removal_policy)
+
+
+class _Manual(Dns):
+    def publish(
+        self, scope: Construct, *, domain: str, records: Sequence[DnsRecord], removal_policy: RemovalPolicy
+    ) -> None:
+        lines = []
+        for number, record in enumerate(records, start=1):
+            for value in record.presentation():
+                lines.append(f"{record.name}. {record.ttl} IN {record.type} {_absolute(record.type, value)}")
+            CfnOutput(
+                scope,
+                f"Record{number}",
+                description=record.purpose,
+                value=f"{record.name} {record.type} {' | '.join(record.presentation())}",
+            )
+        CfnOutput(scope, "ZoneFile", description=f"The records of {domain} for a zone file", value="\n".join(lines))
+
+
+def _absolute(record_type: str, value: str) -> str:
+    """Write the host name in a value with its final dot, without which a zone file appends the zone's name."""
+    return value if record_type == "TXT" or value.endswith(".") else f"{value}."

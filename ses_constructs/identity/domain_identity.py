@@ -69,19 +69,20 @@ class DomainIdentity(Construct):
         if dmarc is not None:
             self._check_dmarc(dmarc)
 
+        dkim = dkim if dkim is not None else Dkim.easy()
         self._configuration_set = None if configuration_set is None else _l2(configuration_set)
         self.identity = ses.EmailIdentity(
             self,
             "Identity",
             identity=ses.Identity.domain(self.domain),
-            dkim_identity=(dkim if dkim is not None else Dkim.easy()).signing(),
+            dkim_identity=dkim.signing(),
             mail_from_domain=self.mail_from_domain,
             feedback_forwarding=feedback_forwarding,
             configuration_set=self._configuration_set,
         )
         self.identity.apply_removal_policy(removal_policy)
 
-        self.records: Sequence[DnsRecord] = tuple(self._records(dmarc))
+        self.records: Sequence[DnsRecord] = tuple(self._records(dkim, dmarc))
         """Every record that the domain needs."""
         dns.publish(self, domain=self.domain, records=self.records, removal_policy=removal_policy)
 
@@ -144,13 +145,8 @@ class DomainIdentity(Construct):
             rule = "must not be at the MAIL FROM domain, whose mail goes to SES and is swallowed there"
             fail(self, "dmarc report addresses", rule, [*dmarc.aggregate_reports, *dmarc.failure_reports])
 
-    def _records(self, dmarc: Dmarc | None) -> list[DnsRecord]:
-        records = [
-            DnsRecord(
-                name=record.name, type="CNAME", values=(record.value,), purpose="DKIM: proves the domain is yours"
-            )
-            for record in self.identity.dkim_records
-        ]
+    def _records(self, dkim: Dkim, dmarc: Dmarc | None) -> list[DnsRecord]:
+        records = list(dkim.records(self.identity, self.domain))
         if self.mail_from_domain is not None:
             records += mail_from_records(self.mail_from_domain, _region())
         if dmarc is not None:

@@ -201,3 +201,49 @@ def test_a_publisher_of_ones_own_gets_every_record(stack: cdk.Stack) -> None:
     assert published == list(identity.records)
     assert isinstance(published[0], DnsRecord)
     assert removal_policy == cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+
+
+def test_ones_own_dkim_key_is_one_txt_value_and_the_private_key_stays_a_reference() -> None:
+    public_key = "".join(RSA_2048_PEM.split("-----")[2].split())
+
+    def define(stack: cdk.Stack) -> None:
+        dkim = Dkim.byo(
+            selector="k2026", public_key=RSA_2048_PEM, private_key=cdk.SecretValue.secrets_manager("dkim-key")
+        )
+        DomainIdentity(stack, "Identity", domain="example.com", dns=Dns.route53(hosted_zone(stack)), dkim=dkim)
+
+    synthesised = synthesise(define)
+    (value,) = records(synthesised)["TXT", "k2026._domainkey.example.com"]
+    strings = value[1:-1].split('" "')
+    assert "".join(strings) == f"v=DKIM1; k=rsa; p={public_key}"
+    assert all(len(string) <= 255 for string in strings)
+    signing = synthesised.properties("AWS::SES::EmailIdentity")["DkimSigningAttributes"]
+    assert signing["DomainSigningSelector"] == "k2026"
+    assert signing["DomainSigningPrivateKey"].startswith("{{resolve:secretsmanager:dkim-key")
+
+
+def test_by_hand_every_record_is_an_output_and_all_together_are_lines_of_a_zone_file() -> None:
+    synthesised = synthesise(
+        lambda stack: DomainIdentity(stack, "Identity", domain="mail.example.com", dns=Dns.manual())
+    )
+    assert not any(it["Type"].startswith("AWS::Route53") for it in synthesised.template["Resources"].values())
+    outputs = synthesised.template["Outputs"]
+    by_record = [text(it["Value"]) for name, it in outputs.items() if "Record" in name]
+    assert 'bounce.mail.example.com TXT "v=spf1 include:amazonses.com ~all"' in by_record
+    (zone_file,) = [text(it["Value"]) for name, it in outputs.items() if "ZoneFile" in name]
+    lines = zone_file.splitlines()
+    assert len(lines) == len(by_record) == 6
+    assert "bounce.mail.example.com. 1800 IN MX 10 feedback-smtp.${AWS::Region}.amazonses.com." in lines
+    assert '_dmarc.mail.example.com. 3600 IN TXT "v=DMARC1; p=none"' in lines
+
+
+RSA_2048_PEM = """-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAmUO0jtTZ0lLQTCyLrGMo
+tRB7zgH/J/FaeIMOuobpBgnzvMvgHKo/aEWRiDNYzC3M6Px7cTbOjPpUm4ld9GzH
+4gtCTIJj08KI+DQh2rWYccusFlvnTfeaxwchh9eJrnHabp8xwfjn+blG7FLN9coa
++pcRpOEm41sujFJV8QdCK78MWB1/5YnFqSVelMFd3MxY4fwHii+vlqSs1iFJ6ESe
+6jzW61N0VOoa8cU0JQQiGtFSc8I/1OjtvMvn3RaeKZf5XaEKyenI36zC5AdITT/v
+N4GwhHa3ely2JHHJRD9c61Z0VMoXzW8drJdfmTby4PhEy1oT5h88Cluw/3w0l7AH
+9wIDAQAB
+-----END PUBLIC KEY-----
+"""
