@@ -1,0 +1,14 @@
+"""A local SES for tests and for play, on an embedded AWS emulator. Needs the extra ``ses-constructs[lab]``.
+
+    with Lab() as lab:
+        outputs = lab.deploy("path/to/app")
+        lab.session().client("sesv2").send_email(...)
+
+With pytest, the fixture ``ses_lab`` is a lab for the whole session.
+"""
+
+from ses_constructs.lab.errors import LabError
+from ses_constructs.lab.lab import Lab
+from ses_constructs.lab.observed import LabEvent, LabMessage
+
+__all__ = ["Lab", "LabError", "LabEvent", "LabMessage"]

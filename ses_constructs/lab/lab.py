@@ -1,0 +1,242 @@
+"""The lab as its users see it."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.request
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ses_constructs.lab import environment as lab_environment
+from ses_constructs.lab.errors import LabError, tail
+from ses_constructs.lab.observed import LabEvent, LabMessage
+from ses_constructs.lab.process import Ready, Server
+from ses_constructs.lab.toolchain import find_toolchain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+
+    import boto3
+
+    from ses_constructs.lab.assembly import AssemblyDeployer
+
+T = TypeVar("T")
+
+_CLI_TIMEOUT = 600  # seconds for one call of the CDK CLI
+
+
+class Lab:
+    """A local SES with the AWS services around it, from entering the ``with`` block to leaving it.
+
+    It listens on 127.0.0.1 alone, and sends nothing to the outside. Several labs can run side by side.
+    """
+
+    def __init__(
+        self, *, port: int | None = None, region: str = "us-east-1", work_dir: Path | str | None = None
+    ) -> None:
+        """:param port: of the AWS endpoint. Default: a free one.
+
+        :param region: of everything that is deployed.
+        :param work_dir: for logs and synthesised apps; it is made, and stays. Default: a temporary folder, which goes.
+        """
+        self.region = region
+        self._port = port
+        self._kept_work_dir = Path(work_dir).resolve() if work_dir is not None else None
+        self._cleanup = contextlib.ExitStack()
+        self._runs = 0
+        self._bootstrapped = False
+
+    def __enter__(self) -> Lab:
+        lab_environment.refuse_real_credentials(os.environ)
+        with contextlib.ExitStack() as stack:
+            self._work_dir = self._kept_work_dir or Path(tempfile.mkdtemp(prefix="ses-lab-"))
+            self._work_dir.mkdir(parents=True, exist_ok=True)
+            if self._kept_work_dir is None:
+                stack.callback(shutil.rmtree, self._work_dir, ignore_errors=True)
+            server = Server(
+                port=self._port,
+                region=self.region,
+                work_dir=self._work_dir,
+                environment=lab_environment.scrubbed(os.environ, self._work_dir),
+            )
+            stack.callback(server.stop)
+            self._ready: Ready = server.wait_until_ready()
+            self._cleanup = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._cleanup.close()
+
+    @property
+    def account(self) -> str:
+        """The number of the emulated AWS account."""
+        return lab_environment.ACCOUNT
+
+    @property
+    def endpoint_url(self) -> str:
+        """The endpoint of every AWS service."""
+        return self._ready.endpoint_url
+
+    @property
+    def submission(self) -> tuple[str, int]:
+        """Host and port of SMTP submission, with STARTTLS and AUTH."""
+        return self._ready.submission
+
+    @property
+    def ca_certificate(self) -> Path:
+        """The certificate (PEM) that vouches for the submission server, as ``cafile`` of an SSL context."""
+        return self._ready.ca_certificate
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that point any AWS SDK, the AWS CLI and the CDK CLI to the lab."""
+        return lab_environment.aws_environment(self.endpoint_url, self.region, self._work_dir)
+
+    def session(self) -> boto3.Session:
+        """Return a boto3 session whose clients and resources talk to the lab."""
+        from ses_constructs.lab.session import lab_session
+
+        return lab_session(self.endpoint_url, self.region)
+
+    def create_hosted_zone(self, name: str) -> str:
+        """Make a public Route 53 hosted zone, and return its id."""
+        reference = f"{name}-{time.time_ns()}"
+        zone = self.session().client("route53").create_hosted_zone(Name=name, CallerReference=reference)
+        return str(zone["HostedZone"]["Id"]).rpartition("/")[2]
+
+    def bootstrap(self) -> None:
+        """Run the real ``cdk bootstrap``, once a lab. :meth:`deploy` does it by itself.
+
+        :raises LabError: if it fails.
+        """
+        if not self._bootstrapped:
+            environment = f"aws://{self.account}/{self.region}"
+            self._cdk("bootstrap", environment, app=None)
+            self._bootstrapped = True
+
+    def deploy(
+        self, app: Path | str, *, stacks: Sequence[str] = ("--all",), context: Mapping[str, str] | None = None
+    ) -> dict[str, dict[str, str]]:
+        """Run the real ``cdk deploy`` of an app.
+
+        :param app: the folder with the app's cdk.json.
+        :param stacks: which of its stacks. Default: all.
+        :param context: values for ``-c``.
+        :returns: the outputs of each stack by name.
+        :raises LabError: if the CLI fails; with the end of what it said.
+        """
+        self.bootstrap()
+        outputs = self._work_dir / "outputs.json"
+        outputs.unlink(missing_ok=True)
+        options = ["--require-approval", "never", "--progress", "events", "--outputs-file", str(outputs)]
+        self._cdk("deploy", *stacks, *options, app=Path(app), context=context)
+        found: dict[str, dict[str, str]] = json.loads(outputs.read_text()) if outputs.is_file() else {}
+        return found
+
+    def destroy(
+        self, app: Path | str, *, stacks: Sequence[str] = ("--all",), context: Mapping[str, str] | None = None
+    ) -> None:
+        """Run the real ``cdk destroy`` of an app. For the parameters see :meth:`deploy`.
+
+        :raises LabError: if the CLI fails.
+        """
+        self._cdk("destroy", *stacks, "--force", app=Path(app), context=context)
+
+    def deploy_assembly(self, directory: Path | str) -> dict[str, dict[str, str]]:
+        """Deploy a synthesised app (a ``cdk.out``) through CloudFormation's API: the same templates, but faster.
+
+        :returns: the outputs of each stack by name.
+        :raises LabError: with the resource and the reason, after the stack has rolled back.
+        """
+        self.bootstrap()
+        return self._deployer.deploy(Path(directory))
+
+    def delete_stack(self, name: str) -> None:
+        """Delete a stack, if it is there.
+
+        :raises LabError: if a resource cannot be deleted.
+        """
+        self._deployer.delete(name)
+
+    def events(self, since: int = 0) -> list[LabEvent]:
+        """Return what SES emitted, in order. :param since: leave out events up to this sequence number."""
+        return [LabEvent(**event) for event in self._control(f"events?since={since}")["events"]]
+
+    def messages(self, since: int = 0) -> list[LabMessage]:
+        """Return what SES accepted, in order. :param since: leave out messages up to this sequence number."""
+        found = self._control(f"messages?since={since}")["messages"]
+        return [LabMessage(**{**message, "raw": base64.b64decode(message["raw"])}) for message in found]
+
+    def wait_for(self, look: Callable[[], T | None], *, timeout: float, describe: str) -> T:
+        """Call *look* until it returns something true, and return that.
+
+        :param timeout: seconds to wait at most.
+        :param describe: what is waited for, for the error message.
+        :raises LabError: if it does not come.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            found = look()
+            if found:
+                return found
+            if time.monotonic() > deadline:
+                raise LabError(f"waited {timeout:g} s in vain for {describe}")
+            time.sleep(0.1)
+
+    @cached_property
+    def _deployer(self) -> AssemblyDeployer:
+        from ses_constructs.lab.assembly import AssemblyDeployer
+
+        return AssemblyDeployer(
+            self.session(), account=self.account, region=self.region, endpoint_url=self.endpoint_url
+        )
+
+    def _control(self, path: str) -> Any:
+        with urllib.request.urlopen(f"{self.endpoint_url}/_ses_lab/{path}", timeout=10) as response:
+            return json.load(response)
+
+    def _cdk(self, command: str, *arguments: str, app: Path | None, context: Mapping[str, str] | None = None) -> None:
+        self._runs += 1
+        place = app.resolve() if app is not None else self._work_dir
+        if app is not None and not (place / "cdk.json").is_file():
+            raise LabError(f"there is no CDK app in {place}: it has no cdk.json")
+        toolchain = find_toolchain(place, Path.cwd())
+        options = ["--no-notices", "--ci", "--output", str(self._work_dir / f"cdk.out.{self._runs}")]
+        for name, value in (context or {}).items():
+            options += ["--context", f"{name}={value}"]
+        environment = {
+            **lab_environment.scrubbed(os.environ, self._work_dir),
+            **self.environment(),
+            "CDK_HOME": str(self._work_dir / "cdk-home"),
+            "CDK_DISABLE_CLI_TELEMETRY": "true",
+            "CDK_DISABLE_VERSION_CHECK": "true",
+            "JSII_NODE": str(toolchain.node),
+            "NO_COLOR": "1",
+        }
+        environment["PATH"] = os.pathsep.join([str(toolchain.node.parent), environment["PATH"]])
+        log = self._work_dir / f"cdk-{self._runs}-{command}.log"
+        with log.open("wb") as output:
+            try:
+                run = subprocess.run(
+                    toolchain.command(command, *arguments, *options),
+                    cwd=place,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    timeout=_CLI_TIMEOUT,
+                )
+            except subprocess.TimeoutExpired as error:
+                raise LabError(f"cdk {command} took longer than {_CLI_TIMEOUT} s{tail(log)}") from error
+        if run.returncode != 0:
+            raise LabError(f"cdk {command} failed with status {run.returncode}{tail(log)}")
