@@ -1,0 +1,68 @@
+"""Every code block of README and docs does what it shows."""
+
+import ast
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", document.read_text(), flags=re.DOTALL)
+
+
+def block_with(document: str, marker: str) -> str:
+    (found,) = [block for block in blocks(ROOT / document, "python") if marker in block]
+    return found
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_python_blocks_are_python_and_shell_blocks_name_targets_that_exist(document: Path) -> None:
+    for block in blocks(document, "python"):
+        ast.parse(block)
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    assert set(re.findall(r"(?:\$ |`)make ([a-z-]+)", document.read_text())) <= targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_links_inside_the_project_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+def test_the_table_of_the_readme_names_every_public_name() -> None:
+    import ses_constructs
+
+    rows = [line.split("|")[1] for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `")]
+    documented = set(re.findall(r"`(\w+)", "".join(rows)))
+    assert set(ses_constructs.__all__) <= documented
+
+
+@mock_aws
+def test_may_mail_asks_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    table = boto3.resource("dynamodb").create_table(
+        TableName="ledger",
+        KeySchema=[
+            {"AttributeName": "address", "KeyType": "HASH"},
+            {"AttributeName": "scope", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "address", "AttributeType": "S"},
+            {"AttributeName": "scope", "AttributeType": "S"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    table.put_item(Item={"address": "gone@example.com", "scope": "account", "status": "SUPPRESSED"})
+    namespace: dict[str, Any] = {}
+    exec(block_with("README.md", "def may_mail"), namespace)
+    example = SimpleNamespace(**namespace)
+    assert example.may_mail("ledger", "Gone@example.com") is False
+    assert example.may_mail("ledger", "here@example.com") is True
