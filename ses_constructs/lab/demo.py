@@ -210,6 +210,7 @@ def _item(lab: Lab, outputs: dict[str, str], recipient: str) -> dict[str, Any] |
 
 def _check_the_rest(lab: Lab, outputs: dict[str, str], sent: Sequence[Sent]) -> None:
     sqs = lab.session().client("sqs")
+
     def waiting(queue_url: str) -> int:
         attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
         return sum(int(number) for name, number in attributes.items() if name.startswith("ApproximateNumberOf"))
@@ -230,6 +231,9 @@ def _table(sent: Sequence[Sent], events: dict[str, list[str]], ledger: dict[str,
         table.add_column(column)
     for message in sent:
         item = ledger[message.recipient]
-        recorded = "-" if item is None else f"[red]{item['status']}[/]: {item['reason']}, {item['type']}"
+        recorded = "-"
+        if item is not None:
+            in_ses_words = item.get("bounce_type") or item.get("complaint_feedback_type", "")
+            recorded = f"[red]{item['status']}[/]: {item['reason']}, {in_ses_words}"
         table.add_row(message.via, message.recipient, ", ".join(events[message.message_id]), recorded)
     return table
