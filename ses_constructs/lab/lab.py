@@ -66,7 +66,7 @@ class Lab:
                 port=self._port,
                 region=self.region,
                 work_dir=self._work_dir,
-                environment=lab_environment.scrubbed(os.environ, self._work_dir),
+                environment=lab_environment.server_environment(os.environ, self._work_dir),
             )
             stack.callback(server.stop)
             self._ready: Ready = server.wait_until_ready()
@@ -100,7 +100,7 @@ class Lab:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that point any AWS SDK, the AWS CLI and the CDK CLI to the lab."""
-        return lab_environment.aws_environment(self.endpoint_url, self.region, self._work_dir)
+        return lab_environment.aws_environment(self.endpoint_url, self.region, self._work_dir, os.environ)
 
     def session(self) -> boto3.Session:
         """Return a boto3 session whose clients and resources talk to the lab."""
