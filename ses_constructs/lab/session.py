@@ -1,8 +1,11 @@
 """A boto3 session that talks to the lab. Apart from :mod:`lab`, because boto3 is slow to load."""
 
+import os
 from typing import Any
 
 import boto3
+import botocore.config
+import botocore.session
 
 from ses_constructs.lab.environment import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 
@@ -20,7 +23,11 @@ class _LabSession(boto3.Session):
 
 
 def lab_session(endpoint_url: str, region: str) -> boto3.Session:
-    """Return the session."""
-    session = _LabSession(ACCESS_KEY_ID, SECRET_ACCESS_KEY, region_name=region)
+    """Return a session that takes nothing from the user's configuration files and goes through no proxy."""
+    core = botocore.session.get_session()
+    core.set_config_variable("config_file", os.devnull)
+    core.set_config_variable("credentials_file", os.devnull)
+    core.set_default_client_config(botocore.config.Config(proxies={}))
+    session = _LabSession(ACCESS_KEY_ID, SECRET_ACCESS_KEY, region_name=region, botocore_session=core)
     session._endpoint_url = endpoint_url
     return session
