@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ses_constructs.lab import environment as lab_environment
 from ses_constructs.lab.errors import LabError, tail
 from ses_constructs.lab.observed import LabEvent, LabMessage
-from ses_constructs.lab.process import Ready, Server
+from ses_constructs.lab.process import SERVER_LOG, Ready, Server, run_logged
 from ses_constructs.lab.toolchain import find_toolchain
 
 if TYPE_CHECKING:
@@ -202,8 +202,12 @@ class Lab:
         )
 
     def _control(self, path: str) -> Any:
-        with urllib.request.urlopen(f"{self.endpoint_url}/_ses_lab/{path}", timeout=10) as response:
-            return json.load(response)
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with direct.open(f"{self.endpoint_url}/_ses_lab/{path}", timeout=10) as response:
+                return json.load(response)
+        except OSError as error:
+            raise LabError(f"the lab does not answer: {error}{tail(self._work_dir / SERVER_LOG)}") from error
 
     def _cdk(self, command: str, *arguments: str, app: Path | None, context: Mapping[str, str] | None = None) -> None:
         self._runs += 1
@@ -225,18 +229,15 @@ class Lab:
         }
         environment["PATH"] = os.pathsep.join([str(toolchain.node.parent), environment["PATH"]])
         log = self._work_dir / f"cdk-{self._runs}-{command}.log"
-        with log.open("wb") as output:
-            try:
-                run = subprocess.run(
-                    toolchain.command(command, *arguments, *options),
-                    cwd=place,
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    timeout=_CLI_TIMEOUT,
-                )
-            except subprocess.TimeoutExpired as error:
-                raise LabError(f"cdk {command} took longer than {_CLI_TIMEOUT} s{tail(log)}") from error
-        if run.returncode != 0:
-            raise LabError(f"cdk {command} failed with status {run.returncode}{tail(log)}")
+        try:
+            status = run_logged(
+                toolchain.command(command, *arguments, *options),
+                cwd=place,
+                environment=environment,
+                log=log,
+                timeout=_CLI_TIMEOUT,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise LabError(f"cdk {command} took longer than {_CLI_TIMEOUT} s{tail(log)}") from error
+        if status != 0:
+            raise LabError(f"cdk {command} failed with status {status}{tail(log)}")

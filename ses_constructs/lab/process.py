@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from ses_constructs.lab.errors import LabError, tail
 
 _START_TIMEOUT = 60  # seconds; a second as a rule, more where nothing is compiled yet
 _STOP_TIMEOUT = 5  # seconds
+
+SERVER_LOG = "server.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,9 @@ class Ready:
 class Server:
     """The child process. It ends with its standard input, so it never outlives this process, whatever happens."""
 
-    def __init__(self, *, port: int | None, region: str, work_dir: Path, environment: dict[str, str]) -> None:
+    def __init__(self, *, port: int | None, region: str, work_dir: Path, environment: Mapping[str, str]) -> None:
         """:param port: of the emulator. None: a free one."""
-        self._log = work_dir / "server.log"
+        self._log = work_dir / SERVER_LOG
         gateway, submission = _free_ports(2)
         if port is not None:
             gateway = _checked_port(port)
@@ -76,9 +79,7 @@ class Server:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_STOP_TIMEOUT)
         # The session of the server: what it started and left behind, like a function's worker, goes with it.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        _end_group(self._process)
         if self._process.stdout is not None:
             self._process.stdout.close()
 
@@ -95,6 +96,38 @@ class Server:
                     break
                 said += chunk
         return said
+
+
+def run_logged(command: Sequence[str], *, cwd: Path, environment: Mapping[str, str], log: Path, timeout: float) -> int:
+    """Run a program to its end, with its output in *log*, and return its exit status.
+
+    Whatever ends the wait early, a time-out or Ctrl-C, ends the program too, with all that it started.
+
+    :raises subprocess.TimeoutExpired: after *timeout* seconds.
+    """
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            return process.wait(timeout)
+        except BaseException:
+            _end_group(process)
+            raise
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _free_ports(count: int) -> list[int]:
