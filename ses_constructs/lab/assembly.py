@@ -9,6 +9,7 @@ import io
 import json
 import time
 import zipfile
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,65 +41,48 @@ class AssemblyDeployer:
         :returns: the outputs of each stack.
         :raises LabError: with the resource and reason of the first failure, after the stack has rolled back.
         """
-        artifacts = json.loads((directory / "manifest.json").read_text())["artifacts"]
-        for artifact in artifacts.values():
-            if artifact["type"] == "cdk:asset-manifest":
-                self._publish(directory, directory / artifact["properties"]["file"])
-        return {stack["name"]: self._deploy_stack(**stack) for stack in self._stacks(artifacts)}
+        outputs: dict[str, dict[str, str]] = {}
+        for place, artifacts in _assemblies(directory):
+            for artifact in artifacts.values():
+                if artifact["type"] == "cdk:asset-manifest":
+                    self._publish(place, place / artifact["properties"]["file"])
+            for id, stack in _stacks_in_order(artifacts):
+                name = stack["properties"].get("stackName", id)
+                outputs[name] = self._deploy_stack(name, place, stack["properties"])
+        return outputs
 
     def delete(self, name: str) -> None:
         """Delete a stack, if it is there.
 
-        :raises LabError: if a resource cannot be deleted.
+        :raises LabError: if a resource cannot be deleted, or the stack is protected.
         """
         try:
             self._cloudformation.delete_stack(StackName=name)
             self._wait(name)
         except ClientError as error:
             if "does not exist" not in str(error):
-                raise
+                raise LabError(f"deleting {name}: {error}") from error
 
-    def _stacks(self, artifacts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        stacks = {id: it for id, it in artifacts.items() if it["type"] == "aws:cloudformation:stack"}
-        done: set[str] = set()
-
-        def visit(id: str) -> Iterator[dict[str, Any]]:
-            if id in done:
-                return
-            done.add(id)
-            for dependency in stacks[id].get("dependencies", ()):
-                if dependency in stacks:
-                    yield from visit(dependency)
-            properties = stacks[id]["properties"]
-            url = self._resolved(properties["stackTemplateAssetObjectUrl"])
-            yield {
-                "name": properties.get("stackName", id),
-                "template_url": f"{self._endpoint_url}/{url.removeprefix('s3://')}",
-                "tags": properties.get("tags", {}),
-                "protected": properties.get("terminationProtection", False),
-            }
-
-        for id in stacks:
-            yield from visit(id)
-
-    def _deploy_stack(
-        self, *, name: str, template_url: str, tags: Mapping[str, str], protected: bool
-    ) -> dict[str, str]:
+    def _deploy_stack(self, name: str, place: Path, properties: Mapping[str, Any]) -> dict[str, str]:
         arguments: dict[str, Any] = {
             "StackName": name,
-            "TemplateURL": template_url,
-            "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+            **self._template(place, properties),
+            "Tags": [{"Key": key, "Value": value} for key, value in properties.get("tags", {}).items()],
             "Capabilities": ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         }
+        if self._status(name) == "ROLLBACK_COMPLETE":
+            self.delete(name)  # what never came into being cannot be updated; the CDK CLI does the same
         seen = {event["EventId"] for event in self._events(name)}
         try:
-            if self._exists(name):
+            if self._status(name) is not None:
                 self._cloudformation.update_stack(**arguments)
             else:
+                protected = properties.get("terminationProtection", False)
                 self._cloudformation.create_stack(**arguments, EnableTerminationProtection=protected)
         except ClientError as error:
-            if "No updates are to be performed" not in str(error):
-                raise LabError(f"deploying {name}: {error}") from error
+            if "No updates are to be performed" in str(error):
+                return self._outputs(name)
+            raise LabError(f"deploying {name}: {error}") from error
         status = self._wait(name)
         if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             failed = [it for it in self._events(name) if it["EventId"] not in seen and "FAILED" in it["ResourceStatus"]]
@@ -107,6 +91,15 @@ class AssemblyDeployer:
                 f"{failed[0]['LogicalResourceId']}: {failed[0].get('ResourceStatusReason')}" if failed else "no reason"
             )
             raise LabError(f"deploying {name} ended as {status}: {first}")
+        return self._outputs(name)
+
+    def _template(self, place: Path, properties: Mapping[str, Any]) -> dict[str, str]:
+        published = properties.get("stackTemplateAssetObjectUrl")
+        if published is None:  # a stack that does without the bootstrap resources
+            return {"TemplateBody": (place / properties["templateFile"]).read_text()}
+        return {"TemplateURL": f"{self._endpoint_url}/{self._resolved(published).removeprefix('s3://')}"}
+
+    def _outputs(self, name: str) -> dict[str, str]:
         (stack,) = self._cloudformation.describe_stacks(StackName=name)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
@@ -122,21 +115,26 @@ class AssemblyDeployer:
             time.sleep(0.1)
         raise LabError(f"{name} is still {status} after {_TIMEOUT} s")
 
-    def _exists(self, name: str) -> bool:
+    def _status(self, name: str) -> str | None:
         try:
             (stack,) = self._cloudformation.describe_stacks(StackName=name)["Stacks"]
         except ClientError:
-            return False
-        return str(stack["StackStatus"]) != "DELETE_COMPLETE"
+            return None
+        status = str(stack["StackStatus"])
+        return status if status != "DELETE_COMPLETE" else None
 
     def _events(self, name: str) -> list[Any]:
+        pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
         try:
-            return list(self._cloudformation.describe_stack_events(StackName=name)["StackEvents"])
+            return [event for page in pages for event in page["StackEvents"]]
         except ClientError:
             return []
 
     def _publish(self, directory: Path, manifest: Path) -> None:
-        for asset in json.loads(manifest.read_text())["files"].values():
+        assets = json.loads(manifest.read_text())
+        if assets.get("dockerImages"):
+            raise LabError(f"publishing {manifest.name}: the lab has no Docker, so it takes no image assets")
+        for asset in assets.get("files", {}).values():
             source = directory / asset["source"]["path"]
             body = _zipped(source) if asset["source"]["packaging"] == "zip" else source.read_bytes()
             for destination in asset["destinations"].values():
@@ -147,6 +145,30 @@ class AssemblyDeployer:
         for placeholder, value in self._places.items():
             text = text.replace(placeholder, value)
         return text
+
+
+def _assemblies(directory: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield the artifacts of an assembly, then those of the stages within it."""
+    manifest = directory / "manifest.json"
+    if not manifest.is_file():
+        raise LabError(f"there is no cloud assembly in {directory}: it has no manifest.json")
+    assembly = json.loads(manifest.read_text())
+    if assembly.get("missing"):
+        keys = ", ".join(it["key"] for it in assembly["missing"])
+        raise LabError(f"{directory} lacks context that has to be looked up first: {keys}")
+    artifacts = assembly.get("artifacts", {})
+    yield directory, artifacts
+    for artifact in artifacts.values():
+        if artifact["type"] == "cdk:cloud-assembly":
+            yield from _assemblies(directory / artifact["properties"]["directoryName"])
+
+
+def _stacks_in_order(artifacts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the stacks, each after those that it depends on."""
+    stacks = {id: it for id, it in artifacts.items() if it["type"] == "aws:cloudformation:stack"}
+    graph = {id: [it for it in stack.get("dependencies", ()) if it in stacks] for id, stack in stacks.items()}
+    for id in TopologicalSorter(graph).static_order():
+        yield id, stacks[id]
 
 
 def _zipped(directory: Path) -> bytes:

@@ -164,7 +164,7 @@ class Lab:
     def delete_stack(self, name: str) -> None:
         """Delete a stack, if it is there.
 
-        :raises LabError: if a resource cannot be deleted.
+        :raises LabError: if a resource cannot be deleted, or the stack is protected.
         """
         self._deployer.delete(name)
 
