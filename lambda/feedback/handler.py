@@ -1,0 +1,181 @@
+"""SES bounces and complaints from an SQS queue, to the suppression ledger.
+
+The queue's event source mapping reports batch item failures
+(https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html): a message is done when everything it
+says is on the ledger, or when it is in the dead-letter queue with its reason; every other message is reported as
+failed, and SQS hands it out again. Logs name SES message ids and keyed hashes of addresses, and never hold a body.
+
+Environment: ``TABLE_NAME``, ``DEAD_LETTER_QUEUE_URL``, ``MAX_RECEIVE_COUNT`` (that of the queue's redrive policy),
+``ADDRESS_HASH_KEY``, ``PIPELINE_NAME``, and ``METRICS_NAMESPACE`` (default ``SesConstructs/Feedback``).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import botocore.session
+from botocore.config import Config
+
+from feedback.core import Reading, read
+from feedback.decisions import Action
+from feedback.ledger import Ledger
+from ses_common.addresses import keyed_hash
+from ses_common.dead_letters import DeadLetter, park
+from ses_common.envelope import Unusable
+from ses_common.events import word
+from ses_common.metrics import publish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
+    from feedback.core import Key
+
+logger = logging.getLogger("ses_constructs.feedback")
+logger.setLevel(logging.INFO)
+
+# The function has 30 seconds; a call that hangs must leave time to report the others.
+_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+_METRICS = ("Suppressed", "Unsubscribed", "Kept", "Ignored", "Parked", "Retried", "Echoes")
+"""Suppressed, Unsubscribed and, of these, Echoes count recipients that are on the ledger; the others count messages."""
+_RECORDED = {Action.SUPPRESS: "Suppressed", Action.UNSUBSCRIBE: "Unsubscribed"}
+
+
+class Settings(NamedTuple):
+    """What the environment says."""
+
+    table_name: str
+    dead_letter_queue_url: str
+    max_receive_count: int
+    address_hash_key: bytes
+    pipeline_name: str
+    metrics_namespace: str
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
+    """Record a batch of messages, and return those that SQS is to hand out again.
+
+    :raises RuntimeError: if a variable of the environment is missing.
+    """
+    settings = _settings()
+    messages = [(record, _read(record)) for record in event["Records"]]
+    failures = _record([reading for _, reading in messages], settings.table_name)
+
+    counts = dict.fromkeys(_METRICS, 0)
+    letters: list[DeadLetter] = []
+    again: set[str] = set()
+    for record, reading in messages:
+        _account(reading, failures, counts, settings.address_hash_key)
+        codes = _failures_of(reading, failures)
+        receives = int(record["attributes"]["ApproximateReceiveCount"])
+        if codes and receives < settings.max_receive_count:
+            again.add(record["messageId"])
+            logger.warning("Left for another try", extra={"sqs_message_id": record["messageId"], "codes": codes})
+        elif codes:
+            detail = f"Recording failed {receives} times, the last time with {', '.join(codes)}."
+            letters.append(DeadLetter(record["messageId"], record["body"], "NotRecorded", detail))
+        elif reading.problem is not None:
+            problem = reading.problem
+            letters.append(DeadLetter(record["messageId"], record["body"], problem.code, problem.detail))
+    not_parked = _park(letters, settings.dead_letter_queue_url)
+    again |= not_parked
+    counts["Parked"] = len(letters) - len(not_parked)
+    counts["Retried"] = len(again)
+    publish(settings.metrics_namespace, {"Pipeline": settings.pipeline_name}, counts, at=time.time_ns() // 1_000_000)
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(again)]}
+
+
+def _read(record: Mapping[str, Any]) -> Reading:
+    sent_at = datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC)
+    try:
+        return read(record["body"], f"{sent_at.isoformat(timespec='milliseconds')[:23]}Z")
+    except Exception as error:  # a defect shows with one message, and must not hold up the others of its batch
+        detail = f"Reading the message failed with {type(error).__name__}, which is a defect of this program."
+        return Reading(problem=Unusable("InternalError", detail))
+
+
+def _record(readings: Iterable[Reading], table_name: str) -> dict[Key, str]:
+    observations = [observation for reading in readings for observation in reading.observations]
+    return Ledger(_dynamodb(), table_name).record(observations) if observations else {}
+
+
+def _failures_of(reading: Reading, failures: Mapping[Key, str]) -> list[str]:
+    keys = [(observation["address"], observation["scope"]) for observation in reading.observations]
+    return sorted({failures[key] for key in keys if key in failures})
+
+
+def _account(reading: Reading, failures: Mapping[Key, str], counts: dict[str, int], hash_key: bytes) -> None:
+    """Log and count what became of a message, except for parking and failures."""
+    feedback, decision = reading.feedback, reading.decision
+    if feedback is None or decision is None:
+        counts["Ignored"] += reading.problem is None
+        return
+    facts = {
+        "ses_message_id": feedback.message_id,
+        "feedback_id": feedback.feedback_id,
+        "kind": feedback.kind,
+        "type": word(feedback.type),
+        "sub_type": word(feedback.sub_type),
+        "why": decision.why,
+    }
+    if not decision.recognised:
+        logger.warning("Not a type that this version knows", extra=facts)
+    if not reading.observations and reading.problem is None:
+        counts["Kept"] += 1
+        logger.info("Nobody to suppress", extra=facts)
+    for observation in reading.observations:
+        key = observation["address"], observation["scope"]
+        if key not in failures:
+            metric = _RECORDED[decision.action]
+            counts[metric] += 1
+            counts["Echoes"] += decision.echo
+            address_hash = keyed_hash(observation["address"], hash_key)
+            logger.info(metric, extra={**facts, "address_hash": address_hash, "scope": observation["scope"]})
+
+
+def _park(letters: list[DeadLetter], queue_url: str) -> set[str]:
+    """Set *letters* aside and return the SQS ids of those that are not."""
+    if not letters:
+        return set()
+    failed = park(_sqs(), queue_url, letters)
+    for letter in letters:
+        outcome = "Could not be parked" if letter.message_id in failed else "Parked"
+        logger.warning(outcome, extra={"sqs_message_id": letter.message_id, "code": letter.code, "why": letter.detail})
+    return failed
+
+
+@cache
+def _settings() -> Settings:
+    return Settings(
+        table_name=_variable("TABLE_NAME"),
+        dead_letter_queue_url=_variable("DEAD_LETTER_QUEUE_URL"),
+        max_receive_count=int(_variable("MAX_RECEIVE_COUNT")),
+        address_hash_key=_variable("ADDRESS_HASH_KEY").encode(),
+        pipeline_name=_variable("PIPELINE_NAME"),
+        metrics_namespace=os.environ.get("METRICS_NAMESPACE") or "SesConstructs/Feedback",
+    )
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise RuntimeError(f"The environment variable {name} is not set.")
+    return value
+
+
+@cache
+def _dynamodb() -> DynamoDBClient:
+    return cast("DynamoDBClient", botocore.session.get_session().create_client("dynamodb", config=_CONFIG))
+
+
+@cache
+def _sqs() -> SQSClient:
+    """Made only when something has to be parked, which is seldom."""
+    return cast("SQSClient", botocore.session.get_session().create_client("sqs", config=_CONFIG))

@@ -1,0 +1,202 @@
+"""The suppression ledger in DynamoDB: read, merge, write what changed.
+
+Reads are BatchGetItem, writes BatchExecuteStatement, the one call that writes many items under a condition each:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.multiplestatements.batching.html. The
+condition is the item's version, so that of two writers at once the slower one reads again and merges again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from feedback.core import Event, Item, Key, merge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import BatchStatementRequestTypeDef
+
+    Attributes = Mapping[str, Any]
+
+_T = TypeVar("_T")
+
+_KEYS_A_CALL = 100  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+_STATEMENTS_A_CALL = 25  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
+_ROUNDS = 5  # of reading, merging and writing when others write the same items
+_READS = 4  # of keys that DynamoDB left unprocessed
+_PAUSE = 0.05  # seconds before the first of these is repeated; doubled each time
+
+# Another writer was faster: the item was not there when it was read, or its version is another now.
+_CONFLICTS = frozenset({"DuplicateItem", "ConditionalCheckFailed", "TransactionConflict"})
+
+_KINDS = {"echo": "BOOL", "events": "M"}  # all other attributes are S
+# An item that was written by hand lacks what `join` needs; these are the values that change nothing there.
+_BLANK: dict[str, object] = {
+    "original_address": "",
+    "status": "",
+    "reason": "",
+    "echo": True,
+    "first_seen_at": "~",  # sorts after every time
+    "last_seen_at": "",
+}
+
+
+class _Stored(NamedTuple):
+    item: Item
+    version: int
+    """0 for an item without one."""
+    expires: bool
+
+
+class Ledger:
+    """The table of suppressed addresses."""
+
+    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+        self._client = client
+        self._table = table_name
+
+    def record(self, observations: Iterable[Item]) -> dict[Key, str]:
+        """Merge *observations* into the table, and return what could not be written, each with an error code.
+
+        Everything else is on the table when this returns. Writing the same again changes nothing.
+        """
+        pending: dict[Key, list[Item]] = defaultdict(list)
+        for observation in observations:
+            pending[observation["address"], observation["scope"]].append(observation)
+        failures: dict[Key, str] = {}
+        for _ in range(_ROUNDS):
+            if not pending:
+                return failures
+            try:
+                pending = self._round(pending, failures)
+            except BotoCoreError as error:  # no answer: further calls would only use up the function's time
+                return failures | dict.fromkeys(pending, type(error).__name__)
+        return failures | dict.fromkeys(pending, "Conflict")
+
+    def _round(self, pending: dict[Key, list[Item]], failures: dict[Key, str]) -> dict[Key, list[Item]]:
+        """Read, merge and write once. Return what others were faster to write; add to *failures* what failed."""
+        stored = self._read(list(pending), failures)
+        changes: list[tuple[Key, BatchStatementRequestTypeDef]] = []
+        for key, observations in pending.items():
+            if key in failures:
+                continue
+            before = stored.get(key)
+            after = merge(before.item if before is not None else None, observations)
+            if before is None:
+                changes.append((key, self._insert(after)))
+            elif after != before.item:
+                changes.append((key, self._update(before, after)))
+        return {key: pending[key] for key in self._write(changes, failures)}
+
+    def _read(self, keys: Sequence[Key], failures: dict[Key, str]) -> dict[Key, _Stored]:
+        stored: dict[Key, _Stored] = {}
+        for chunk in _chunks(keys, _KEYS_A_CALL):
+            unread: Sequence[Key] = chunk
+            code = "ThrottlingError"
+            for attempt in range(_READS):
+                if attempt:
+                    time.sleep(_PAUSE * 2 ** (attempt - 1))
+                requested = [{"address": {"S": address}, "scope": {"S": scope}} for address, scope in unread]
+                try:
+                    response = self._client.batch_get_item(
+                        RequestItems={self._table: {"Keys": requested, "ConsistentRead": True}}
+                    )
+                except ClientError as error:
+                    code = _code(error)
+                    break
+                for attributes in response["Responses"].get(self._table, []):
+                    stored[_key(attributes)] = _from_attributes(attributes)
+                left = response.get("UnprocessedKeys", {}).get(self._table)
+                unread = [_key(key) for key in left["Keys"]] if left else []
+                if not unread:
+                    break
+            failures.update(dict.fromkeys(unread, code))
+        return stored
+
+    def _write(
+        self, changes: Sequence[tuple[Key, BatchStatementRequestTypeDef]], failures: dict[Key, str]
+    ) -> list[Key]:
+        """Write *changes* and return the keys of those that others were faster to write."""
+        conflicts: list[Key] = []
+        for chunk in _chunks(changes, _STATEMENTS_A_CALL):
+            try:
+                response = self._client.batch_execute_statement(Statements=[statement for _, statement in chunk])
+            except ClientError as error:
+                failures.update(dict.fromkeys([key for key, _ in chunk], _code(error)))
+                continue
+            for (key, _), result in zip(chunk, response["Responses"], strict=True):
+                code = result["Error"].get("Code", "Unknown") if "Error" in result else None
+                if code in _CONFLICTS:
+                    conflicts.append(key)
+                elif code is not None:
+                    failures[key] = code
+        return conflicts
+
+    def _insert(self, item: Item) -> BatchStatementRequestTypeDef:
+        attributes: dict[str, Any] = {**item, "version": 1}
+        names = ", ".join(f"'{name}': ?" for name in attributes)
+        return {
+            "Statement": f'INSERT INTO "{self._table}" VALUE {{{names}}}',
+            "Parameters": [_to_attribute(value) for value in attributes.values()],
+        }
+
+    def _update(self, before: _Stored, after: Item) -> BatchStatementRequestTypeDef:
+        attributes: dict[str, Any] = {**after, "version": before.version + 1}
+        keys = [attributes.pop("address"), attributes.pop("scope")]
+        settings = " ".join(f'SET "{name}"=?' for name in attributes)
+        if before.expires:  # what is written here does not heal, and must not go with something older that does
+            settings += ' REMOVE "expires_at"'
+        unchanged = '"version"=?' if before.version else '"version" IS MISSING'
+        parameters = [*attributes.values(), *keys, *([before.version] if before.version else [])]
+        return {
+            "Statement": f'UPDATE "{self._table}" {settings} WHERE "address"=? AND "scope"=? AND {unchanged}',
+            "Parameters": [_to_attribute(value) for value in parameters],
+        }
+
+
+def _chunks(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", "Unknown"))
+
+
+def _key(attributes: Attributes) -> Key:
+    return attributes["address"]["S"], attributes["scope"]["S"]
+
+
+def _to_attribute(value: object) -> Any:
+    """Return *value* in DynamoDB's own notation."""
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case dict():
+            return {"M": {name: _to_attribute(part) for name, part in value.items()}}
+        case _:
+            return {"S": value}
+
+
+def _to_value(attribute: Attributes) -> Any:
+    ((kind, content),) = attribute.items()
+    return {name: _to_value(part) for name, part in content.items()} if kind == "M" else content
+
+
+def _from_attributes(attributes: Attributes) -> _Stored:
+    known = {
+        name: _to_value(attributes[name])
+        for name in Item.__annotations__
+        if _KINDS.get(name, "S") in attributes.get(name, ())
+    }
+    known["events"] = {
+        id: event for id, event in known.get("events", {}).items() if event.keys() >= Event.__annotations__.keys()
+    }
+    version = int(attributes["version"]["N"]) if "version" in attributes else 0
+    return _Stored(cast("Item", {**_BLANK, **known}), version, "expires_at" in attributes)

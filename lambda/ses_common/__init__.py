@@ -1,0 +1,1 @@
+"""What the handlers share: envelopes, SES events, addresses, metrics, dead letters."""
