@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from ses_constructs.lab.demo import DOMAIN, deploy, run_demo, smtp_user
 from ses_constructs.lab.errors import LabError
@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 def demo(app: str, *, port: int | None) -> int:
     """Run the walk-through; 0 if all came true."""
     console = Console(highlight=False)
+    signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         run_demo(Path(app).resolve(), port=port, console=console)
+    except KeyboardInterrupt:
+        console.print("\nStopped.")
+        return 128 + signal.SIGINT
     except LabError as error:
         return _failed(console, error)
     return 0
@@ -37,11 +41,11 @@ def up(app: str, *, port: int | None) -> int:
     steps = Steps(console)
     try:
         with steps("start the lab"):
-            lab = steps.enter(Lab(port=port, work_dir=place / ".lab"))
-        outputs = deploy(lab, place, steps)
+            lab = steps.enter(Lab(port=port, work_dir=place / ".lab" / "up"))
+        stacks = deploy(lab, place, steps)
         with steps("make SMTP credentials"):
             user, password = smtp_user(lab)
-        console.print(_ways_in(lab, outputs, user, password))
+        _show_ways_in(console, lab, stacks, user, password)
         console.print("\nRunning until Ctrl-C.")
         signal.pause()
     except KeyboardInterrupt:
@@ -53,16 +57,27 @@ def up(app: str, *, port: int | None) -> int:
     return 0
 
 
-def _ways_in(lab: Lab, outputs: dict[str, str], user: str, password: str) -> Table:
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_row()
-    table.add_row("[bold]For any AWS SDK or CLI[/]", "\n".join(f"export {k}={v}" for k, v in lab.environment().items()))
+def _show_ways_in(console: Console, lab: Lab, stacks: dict[str, dict[str, str]], user: str, password: str) -> None:
     host, port = lab.submission
-    table.add_row("[bold]SMTP with STARTTLS[/]", f"{host}:{port}\nuser {user}\npassword {password}")
-    table.add_row("[bold]Its certificate[/]", str(lab.ca_certificate))
-    table.add_row("[bold]Send from[/]", f"anything@{DOMAIN}, to bounce@simulator.amazonses.com for example")
-    table.add_row("[bold]Stack outputs[/]", "\n".join(f"{name}: {value}" for name, value in outputs.items()))
-    return table
+    sections = {
+        "For any AWS SDK or CLI": [f"export {name}={shlex.quote(value)}" for name, value in lab.environment().items()],
+        "SMTP with STARTTLS": [
+            f"{host}:{port}",
+            f"user {user}",
+            f"password {password}",
+            f"certificate {lab.ca_certificate}",
+        ],
+        "Send from": [f"anything@{DOMAIN}, to bounce@simulator.amazonses.com for example"],
+        **{
+            f"Outputs of {stack}": [f"{name}: {value}" for name, value in outputs.items()]
+            for stack, outputs in stacks.items()
+        },
+    }
+    for title, lines in sections.items():
+        console.print(f"\n[bold]{escape(title)}[/]")
+        for line in lines:
+            # Lines to copy: neither wrapped nor cut, however narrow the terminal is.
+            console.print(f"  {escape(line)}", soft_wrap=True)
 
 
 def _failed(console: Console, error: LabError) -> int:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DOMAIN = "mail.example.com"
 ZONE = "example.com"
 _SENDER = f"hello@{DOMAIN}"
+_NEEDED = {"ConfigurationSetName", "SuppressionTableName", "FeedbackDeadLetterQueueUrl"}
 _TIMEOUT = 30  # seconds for mail to get through, which takes one or two
 
 
@@ -69,22 +70,21 @@ def run_demo(app: Path, *, port: int | None, console: Console) -> None:
     """
     steps = Steps(console)
     with steps("start the lab"):
-        lab = steps.enter(Lab(port=port, work_dir=app / ".lab"))
+        lab = steps.enter(Lab(port=port, work_dir=app / ".lab" / "demo"))
     try:
         _walk(lab, app, steps, console)
     finally:
         steps.close()
 
 
-def deploy(lab: Lab, app: Path, steps: Steps) -> dict[str, str]:
-    """Bootstrap and deploy the reference app with the real CDK CLI, into a hosted zone that is made for it."""
+def deploy(lab: Lab, app: Path, steps: Steps) -> dict[str, dict[str, str]]:
+    """Bootstrap and deploy an app with the real CDK CLI, with the context of a hosted zone that is made for it."""
     with steps("cdk bootstrap"):
         lab.bootstrap()
     with steps("cdk deploy"):
         zone_id = lab.create_hosted_zone(ZONE)
         context = {"domain": DOMAIN, "hosted_zone_id": zone_id, "hosted_zone_name": ZONE}
-        (outputs,) = lab.deploy(app, context=context).values()
-    return outputs
+        return lab.deploy(app, context=context)
 
 
 def smtp_user(lab: Lab) -> tuple[str, str]:
@@ -101,7 +101,9 @@ def smtp_user(lab: Lab) -> tuple[str, str]:
 
 
 def _walk(lab: Lab, app: Path, steps: Steps, console: Console) -> None:
-    outputs = deploy(lab, app, steps)
+    stacks = deploy(lab, app, steps)
+    with steps("look up the outputs of the stack"):
+        outputs = _outputs(stacks)
     with steps("make SMTP credentials"):
         user, password = smtp_user(lab)
     with steps(f"send {len(CASES)} messages over SMTP, with STARTTLS and AUTH"):
@@ -117,8 +119,15 @@ def _walk(lab: Lab, app: Path, steps: Steps, console: Console) -> None:
     console.print(_table(sent, events, ledger))
     console.print(
         "\nAll came true. To look further: [bold]make lab[/] keeps it running and prints how to reach it; "
-        "logs and the synthesised template are in [bold].lab/[/]."
+        "logs and the synthesised template are in [bold].lab/demo[/]."
     )
+
+
+def _outputs(stacks: dict[str, dict[str, str]]) -> dict[str, str]:
+    for outputs in stacks.values():
+        if outputs.keys() >= _NEEDED:
+            return outputs
+    raise LabError(f"no stack has the outputs that the demo needs: {', '.join(sorted(_NEEDED))}")
 
 
 def _message(recipient: str, outputs: dict[str, str], via: str) -> EmailMessage:
