@@ -52,6 +52,7 @@ class Lab:
         self._port = port
         self._kept_work_dir = Path(work_dir).resolve() if work_dir is not None else None
         self._cleanup = contextlib.ExitStack()
+        self._ready: Ready | None = None
         self._runs = 0
         self._bootstrapped = False
 
@@ -69,13 +70,16 @@ class Lab:
                 environment=lab_environment.server_environment(os.environ, self._work_dir),
             )
             stack.callback(server.stop)
-            self._ready: Ready = server.wait_until_ready()
+            self._ready = server.wait_until_ready()
             self._cleanup = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        # Nothing of what is gone may be remembered, in case the lab is entered again.
+        self._ready, self._bootstrapped = None, False
+        self.__dict__.pop("_deployer", None)
         self._cleanup.close()
 
     @property
@@ -86,17 +90,17 @@ class Lab:
     @property
     def endpoint_url(self) -> str:
         """The endpoint of every AWS service."""
-        return self._ready.endpoint_url
+        return self._running.endpoint_url
 
     @property
     def submission(self) -> tuple[str, int]:
         """Host and port of SMTP submission, with STARTTLS and AUTH."""
-        return self._ready.submission
+        return self._running.submission
 
     @property
     def ca_certificate(self) -> Path:
         """The certificate (PEM) that vouches for the submission server, as ``cafile`` of an SSL context."""
-        return self._ready.ca_certificate
+        return self._running.ca_certificate
 
     def environment(self) -> dict[str, str]:
         """Return the variables that point any AWS SDK, the AWS CLI and the CDK CLI to the lab."""
@@ -192,6 +196,12 @@ class Lab:
             if time.monotonic() > deadline:
                 raise LabError(f"waited {timeout:g} s in vain for {describe}")
             time.sleep(0.1)
+
+    @property
+    def _running(self) -> Ready:
+        if self._ready is None:
+            raise LabError("the lab does not run: use it inside its `with` block")
+        return self._ready
 
     @cached_property
     def _deployer(self) -> AssemblyDeployer:
