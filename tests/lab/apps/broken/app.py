@@ -1,0 +1,3 @@
+"""An app that cannot be synthesised."""
+
+raise SystemExit("this app is broken on purpose")
