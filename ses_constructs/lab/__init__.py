@@ -10,5 +10,6 @@ With pytest, the fixture ``ses_lab`` is a lab for the whole session.
 from ses_constructs.lab.errors import LabError
 from ses_constructs.lab.lab import Lab
 from ses_constructs.lab.observed import LabEvent, LabMessage
+from ses_constructs.lab.smtp_password import smtp_password
 
-__all__ = ["Lab", "LabError", "LabEvent", "LabMessage"]
+__all__ = ["Lab", "LabError", "LabEvent", "LabMessage", "smtp_password"]
