@@ -196,7 +196,9 @@ def _from_attributes(attributes: Attributes) -> _Stored:
         if _KINDS.get(name, "S") in attributes.get(name, ())
     }
     known["events"] = {
-        id: event for id, event in known.get("events", {}).items() if event.keys() >= Event.__annotations__.keys()
+        id: event
+        for id, event in known.get("events", {}).items()
+        if isinstance(event, dict) and event.keys() >= Event.__annotations__.keys()
     }
     version = int(attributes["version"]["N"]) if "version" in attributes else 0
     return _Stored(cast("Item", {**_BLANK, **known}), version, "expires_at" in attributes)
