@@ -39,6 +39,7 @@ class Submitter:
         self.ca_certificate = work_dir / "ca.pem"
         context = _tls_context(self.ca_certificate, work_dir / "submission.key")
         handler = _Handler(emulator, engine)
+        logging.getLogger("mail.log").setLevel(logging.WARNING)  # below that it logs every line of every message
         self._controller = Controller(
             handler,
             hostname="127.0.0.1",
@@ -113,7 +114,7 @@ class _Handler:
                     source=source,
                     recipients=list(envelope.rcpt_tos),
                     caller=user,
-                    tls_version=str(session.ssl["version"]) if isinstance(session.ssl, dict) else "TLSv1.3",
+                    tls_version=_tls_version(server),
                 )
             )
         except SesError as error:
@@ -133,6 +134,11 @@ class _Handler:
             return None
         who = f"arn:aws:iam::{self._emulator.account}:user/{user}"
         return f"554 Access denied: User `{who}' is not authorized to perform `{action}' on resource `{resource}'"
+
+
+def _tls_version(server: SMTP) -> str:
+    connection = server.transport.get_extra_info("ssl_object") if server.transport is not None else None
+    return str(connection.version()) if connection is not None else ""
 
 
 def _tls_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
