@@ -13,6 +13,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -235,9 +236,9 @@ def _check_the_rest(lab: Lab, outputs: dict[str, str], sent: Sequence[Sent]) -> 
 
 
 def _table(sent: Sequence[Sent], events: dict[str, list[str]], ledger: dict[str, dict[str, Any] | None]) -> Table:
-    table = Table(title="\nWhat became of each message", title_justify="left", title_style="bold")
+    table = Table(title="\nWhat became of each message", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for column in ("over", "to", "events", "suppression ledger"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column == "to")
     for message in sent:
         item = ledger[message.recipient]
         recorded = "-"
