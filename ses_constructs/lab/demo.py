@@ -13,7 +13,6 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -236,7 +235,7 @@ def _check_the_rest(lab: Lab, outputs: dict[str, str], sent: Sequence[Sent]) -> 
 
 
 def _table(sent: Sequence[Sent], events: dict[str, list[str]], ledger: dict[str, dict[str, Any] | None]) -> Table:
-    table = Table(title="\nWhat became of each message", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table = Table(title="\nWhat became of each message", title_justify="left", title_style="bold", box=None)
     for column in ("over", "to", "events", "suppression ledger"):
         table.add_column(column, no_wrap=column == "to")
     for message in sent:
@@ -244,6 +243,6 @@ def _table(sent: Sequence[Sent], events: dict[str, list[str]], ledger: dict[str,
         recorded = "-"
         if item is not None:
             in_ses_words = item.get("bounce_type") or item.get("complaint_feedback_type", "")
-            recorded = f"[red]{item['status']}[/]: {item['reason']}, {in_ses_words}"
+            recorded = f"[red]{item['reason']}[/], {in_ses_words}"
         table.add_row(message.via, message.recipient, ", ".join(events[message.message_id]), recorded)
     return table

@@ -61,7 +61,7 @@ class Server:
         :raises LabError: if it says an error, ends, or says nothing in time.
         """
         said = self._first_line()
-        if not said:
+        if not said.endswith(b"\n"):
             status = self._process.poll()
             how = f"ended with status {status}" if status is not None else f"was silent for {_START_TIMEOUT} s"
             raise LabError(f"the lab did not start: its server {how}{tail(self._log)}")

@@ -40,6 +40,15 @@ def test_a_lab_says_that_it_has_to_be_started_first() -> None:
         Lab().events()
 
 
+def test_what_keeps_the_server_from_starting_is_the_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = tmp_path / "server"
+    server.write_text('#!/bin/sh\necho \'{"error": "MiniStack 9.9.9 has moved a hook"}\'\nexit 1\n')
+    server.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(server))
+    with pytest.raises(LabError, match=r"did not start: MiniStack 9\.9\.9 has moved a hook"):
+        Lab().__enter__()
+
+
 @pytest.mark.parametrize(
     "environment",
     [
