@@ -1,4 +1,4 @@
-"""The code blocks of README and docs that need the lab, run as they stand; the real CDK CLI deploys what they deploy."""
+"""The code blocks of README and docs that need the lab, run as they stand, the real CDK CLI in them."""
 
 import re
 from pathlib import Path

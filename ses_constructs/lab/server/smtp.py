@@ -95,9 +95,7 @@ class _Handler:
         envelope.rcpt_tos.append(address)
         return "250 Ok"
 
-    async def handle_DATA(
-        self, server: SMTP, session: Session, envelope: Envelope
-    ) -> str:
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Take a message."""
         user = str(session.auth_data)
         source = envelope.mail_from or ""
