@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ses_constructs.feedback import FeedbackPipeline
-    from ses_constructs.identity import Dkim, Dmarc, Dns, DnsRecord, DomainIdentity
+    from ses_constructs.identity import Dkim, Dmarc, Dns, DnsRecord, DomainIdentity, EmailAddressIdentity
     from ses_constructs.sending import EventType, SendingConfigurationSet, SnsEventDestination
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Dns",
     "DnsRecord",
     "DomainIdentity",
+    "EmailAddressIdentity",
     "EventType",
     "FeedbackPipeline",
     "SendingConfigurationSet",
@@ -30,6 +31,7 @@ _FOLDERS = {
     "Dns": "identity",
     "DnsRecord": "identity",
     "DomainIdentity": "identity",
+    "EmailAddressIdentity": "identity",
     "EventType": "sending",
     "FeedbackPipeline": "feedback",
     "SendingConfigurationSet": "sending",

@@ -1,9 +1,11 @@
 """Who may send? Identities, their authentication, and where their DNS records go."""
 
+from ses_constructs.identity.address_identity import EmailAddressIdentity
 from ses_constructs.identity.dkim import Dkim
 from ses_constructs.identity.dmarc import Dmarc
 from ses_constructs.identity.dns import Dns
 from ses_constructs.identity.domain_identity import DomainIdentity
 from ses_constructs.identity.records import DnsRecord
+from ses_constructs.identity.sending_identity import SendingIdentity
 
-__all__ = ["Dkim", "Dmarc", "Dns", "DnsRecord", "DomainIdentity"]
+__all__ = ["Dkim", "Dmarc", "Dns", "DnsRecord", "DomainIdentity", "EmailAddressIdentity", "SendingIdentity"]

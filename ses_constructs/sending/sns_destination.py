@@ -15,8 +15,8 @@ from constructs import Construct
 
 from ses_constructs._kit.checks import fail
 from ses_constructs._kit.keys import allow_service
+from ses_constructs._kit.topics import CUSTOMER_KEY, checked_topic, is_aws_managed
 from ses_constructs.sending.event_types import sending_events
-from ses_constructs.sending.topics import CUSTOMER_KEY, checked_topic, is_aws_managed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
