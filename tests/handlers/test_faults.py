@@ -251,6 +251,23 @@ def test_of_two_writers_at_once_neither_is_lost(
     assert item["reason"] == "COMPLAINT"
 
 
+def test_the_same_batch_delivered_twice_at_once_counts_once(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = sqs_event(*[hard(number) for number in range(30)])
+    original = pipeline.dynamodb.batch_execute_statement
+
+    def late(*, Statements: list[Json]) -> Json:
+        monkeypatch.setattr(pipeline.dynamodb, "batch_execute_statement", original)
+        assert handler_module.handler(batch, None) == {"batchItemFailures": []}
+        return original(Statements=Statements)
+
+    monkeypatch.setattr(pipeline.dynamodb, "batch_execute_statement", late)
+    assert handler_module.handler(batch, None) == {"batchItemFailures": []}
+    assert [len(item["events"]) for item in pipeline.ledger().values()] == [1] * 30
+    assert {item["version"] for item in pipeline.ledger().values()} == {1}
+
+
 def test_a_race_that_does_not_end_is_left_for_later(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     def always_late(*, Statements: list[Json]) -> Json:
         return {"Responses": [{"Error": {"Code": "ConditionalCheckFailed"}} for _ in Statements]}
