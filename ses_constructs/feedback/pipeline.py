@@ -149,7 +149,7 @@ class FeedbackPipeline(Construct):
     ) -> None:
         for source in items(self, "sources", sources, what="configuration sets and topics"):
             if not isinstance(source, SendingConfigurationSet) and not hasattr(source, "topic_arn"):
-                fail(self, "sources", "must be configuration sets and topics", source)
+                fail(self, "sources", "must be each a SendingConfigurationSet or an SNS topic", source)
         if topic is not None and not any(isinstance(source, SendingConfigurationSet) for source in sources):
             fail(self, "topic", "is for configuration sets, and sources must then name one", sources)
         if (queue is None) != (dead_letter_queue is None):

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ses_constructs.identity.dns import Dns
-    from ses_constructs.sending import SendingConfigurationSet
 
 _DMARC_TTL = 3600  # seconds; receivers look it up for every mail, and a roll-out changes it rarely
 
@@ -44,7 +43,7 @@ class DomainIdentity(Construct):
         dkim: Dkim | None = None,
         mail_from: str | None = "bounce",
         dmarc: Dmarc | None = Dmarc(),  # noqa: B008 - a frozen value, and the default that readers should see
-        configuration_set: SendingConfigurationSet | ses.IConfigurationSet | None = None,
+        configuration_set: ses.IConfigurationSet | None = None,
         feedback_forwarding: bool = False,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
@@ -70,7 +69,7 @@ class DomainIdentity(Construct):
             self._check_dmarc(dmarc)
 
         dkim = dkim if dkim is not None else Dkim.easy()
-        self._configuration_set = None if configuration_set is None else _l2(configuration_set)
+        self._configuration_set = configuration_set
         self.identity = ses.EmailIdentity(
             self,
             "Identity",
@@ -96,7 +95,7 @@ class DomainIdentity(Construct):
         grantee: iam.IGrantable,
         *,
         from_addresses: Sequence[str] | None = None,
-        configuration_sets: Sequence[SendingConfigurationSet | ses.IConfigurationSet] = (),
+        configuration_sets: Sequence[ses.IConfigurationSet] = (),
     ) -> iam.Grant:
         """Let *grantee* send from this domain, over the API and over SMTP.
 
@@ -108,7 +107,7 @@ class DomainIdentity(Construct):
         :param configuration_sets: sets that the grantee may name. The identity's default set is always included.
         :raises ValueError: if from_addresses is a plain string or empty.
         """
-        sets = [_l2(configuration_set) for configuration_set in configuration_sets]
+        sets = list(configuration_sets)
         if self._configuration_set is not None:
             sets.append(self._configuration_set)
         stack = Stack.of(self)
@@ -153,11 +152,6 @@ class DomainIdentity(Construct):
             name, text = f"_dmarc.{self.domain}", dmarc.text()
             records.append(DnsRecord(name, "TXT", (text,), "DMARC: what receivers do with forgeries", _DMARC_TTL))
         return records
-
-
-def _l2(configuration_set: SendingConfigurationSet | ses.IConfigurationSet) -> ses.IConfigurationSet:
-    # This folder does not load the sending folder, so its class is known by what it has.
-    return configuration_set.configuration_set if hasattr(configuration_set, "configuration_set") else configuration_set
 
 
 @cache

@@ -82,7 +82,7 @@ class SnsEventDestination(Construct):
         self.event_destination = ses.ConfigurationSetEventDestination(
             self,
             "EventDestination",
-            configuration_set=configuration_set.configuration_set,
+            configuration_set=configuration_set,
             destination=known.destination,
             events=sending,
         )

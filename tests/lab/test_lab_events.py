@@ -247,7 +247,11 @@ def test_api_v1_sends_simple_raw_and_templated_mail(stage: Stage) -> None:
     content: Any = {"Subject": {"Data": "Simple"}, "Body": {"Text": {"Data": "t"}, "Html": {"Data": "<p>h</p>"}}}
     tags: Any = [{"Name": "campaign", "Value": "autumn"}]
     raw = f"From: {stage.sender}\r\nTo: a@example.net\r\nBcc: b@example.net\r\nSubject: Raw\r\n\r\nHello"
-    template: Any = {"TemplateName": stage.configuration_set, "SubjectPart": "Hello {{name}}", "TextPart": "Dear {{name}}"}
+    template: Any = {
+        "TemplateName": stage.configuration_set,
+        "SubjectPart": "Hello {{name}}",
+        "TextPart": "Dear {{name}}",
+    }
     ses.create_template(Template=template)
     ids = {
         "SendEmail": ses.send_email(
