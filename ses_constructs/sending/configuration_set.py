@@ -81,7 +81,7 @@ class SendingConfigurationSet(ses.ConfigurationSet):
     ) -> SnsEventDestination:
         """Publish events to an SNS topic, as they happen.
 
-        :param id: id of the construct below this one, for a second topic.
+        :param id: id of the destination in this construct, for a second one.
         :param events: the event types to publish.
         :param topic: your standard topic, in the same region. Default: a new one, encrypted and open to TLS only.
         :param encryption_key: customer managed key for the new topic, or the one that encrypts *topic* if the CDK
@@ -90,9 +90,7 @@ class SendingConfigurationSet(ses.ConfigurationSet):
             encrypted with an AWS managed key (SES can publish to neither), or an eleventh destination.
         """
         self._count_destination()
-        return SnsEventDestination(
-            self, id, configuration_set=self, events=events, topic=topic, encryption_key=encryption_key
-        )
+        return SnsEventDestination(self, id, events=events, topic=topic, encryption_key=encryption_key)
 
     def _count_destination(self) -> None:
         if self._destinations == _DESTINATIONS:
