@@ -166,7 +166,8 @@ def _observation(feedback: Feedback, decision: Decision, reported: str, key: Key
     item: Item = {
         "address": key[0],
         "scope": key[1],
-        "original_address": reported,
+        # A display name is no reason to fail, though JSON can hold text there that DynamoDB cannot.
+        "original_address": reported if reported.isascii() else reported.encode(errors="replace").decode(),
         "status": "UNSUBSCRIBED" if opted_out else "SUPPRESSED",
         "reason": "UNSUBSCRIBE" if opted_out else kind.upper(),
         "echo": decision.echo,

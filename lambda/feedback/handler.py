@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("ses_constructs.feedback")
 logger.setLevel(logging.INFO)
 
-# The function has 30 seconds; a call that hangs must leave time to report the others.
-_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+# The function has 30 seconds, in which both DynamoDB and SQS may hang, and it still has to answer.
+_CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
 _METRICS = ("Suppressed", "Unsubscribed", "Kept", "Ignored", "Parked", "Retried", "Echoes")
 """Suppressed, Unsubscribed and, of these, Echoes count recipients that are on the ledger; the others count messages."""
 _RECORDED = {Action.SUPPRESS: "Suppressed", Action.UNSUBSCRIBE: "Unsubscribed"}

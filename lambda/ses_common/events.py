@@ -77,6 +77,8 @@ def read_feedback(document: JsonObject) -> Feedback | None:
 
 def word(value: object) -> str:
     """Return *value* for a log or a dead letter if it is a word of SES's vocabulary, and not something personal."""
+    if value is None or value == "":
+        return "(none)"
     return value if isinstance(value, str) and _WORDS.fullmatch(value) else "(unreadable)"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeGuard
 
-from aws_cdk import ArnFormat, Aws, Duration, Fn, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Aws, Duration, Fn, RemovalPolicy, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -157,13 +157,13 @@ class FeedbackPipeline(Construct):
     ) -> None:
         for source in items(self, "sources", sources, what="configuration sets, identities and topics"):
             if not isinstance(source, SendingConfigurationSet) and not _is_identity(source) and not _is_topic(source):
-                fail(self, "sources", "must be configuration sets, identities and topics", source)
+                fail(self, "sources", "must be each a SendingConfigurationSet, an identity or an SNS topic", source)
         if topic is not None and all(_is_topic(source) for source in sources):
             fail(self, "topic", "is for configuration sets and identities, and sources must then name one", sources)
         if (queue is None) != (dead_letter_queue is None):
             given = "queue" if queue is not None else "dead_letter_queue"
             fail(self, "queue and dead_letter_queue", "must be given together", f"{given} alone")
-        if not 1 <= max_receive_count <= 1000:
+        if not Token.is_unresolved(max_receive_count) and not 1 <= max_receive_count <= 1000:
             fail(self, "max_receive_count", "must be 1 to 1,000", max_receive_count)
 
     def _key(self, removal_policy: RemovalPolicy) -> kms.Key:
@@ -232,7 +232,11 @@ class FeedbackPipeline(Construct):
             environment={
                 "TABLE_NAME": self.table.table_name,
                 "DEAD_LETTER_QUEUE_URL": self.dead_letter_queue.queue_url,
-                "MAX_RECEIVE_COUNT": str(max_receive_count),
+                "MAX_RECEIVE_COUNT": (
+                    Token.as_string(max_receive_count)
+                    if Token.is_unresolved(max_receive_count)
+                    else str(max_receive_count)
+                ),
                 "PIPELINE_NAME": self.node.path,
                 # Random, made by CloudFormation for each stack, and in no template: enough to keep logs from naming
                 # addresses to those who can read logs only.

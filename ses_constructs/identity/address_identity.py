@@ -17,7 +17,6 @@ from ses_constructs.identity.sending_identity import SendingIdentity
 if TYPE_CHECKING:
     from constructs import Construct
 
-    from ses_constructs.sending import SendingConfigurationSet
 
 # The dot-atom of RFC 5322, section 3.2.3, at most 64 octets (RFC 5321, section 4.5.3.1.1).
 _LOCAL_PART = re.compile(r"(?=.{1,64}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -36,7 +35,7 @@ class EmailAddressIdentity(SendingIdentity):
         id: str,
         *,
         address: str,
-        configuration_set: SendingConfigurationSet | ses.IConfigurationSet | None = None,
+        configuration_set: ses.IConfigurationSet | None = None,
         feedback_forwarding: bool = False,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from constructs import Construct
 
     from ses_constructs.identity.dns import Dns
-    from ses_constructs.sending import SendingConfigurationSet
 
 _DMARC_TTL = 3600  # seconds; receivers look it up for every mail, and a roll-out changes it rarely
 
@@ -45,7 +44,7 @@ class DomainIdentity(SendingIdentity):
         dkim: Dkim | None = None,
         mail_from: str | None = "bounce",
         dmarc: Dmarc | None = Dmarc(),  # noqa: B008 - a frozen value, and the default that readers should see
-        configuration_set: SendingConfigurationSet | ses.IConfigurationSet | None = None,
+        configuration_set: ses.IConfigurationSet | None = None,
         feedback_forwarding: bool = False,
         existing: Literal["fail", "adopt"] = "fail",
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,

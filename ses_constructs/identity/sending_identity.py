@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from ses_constructs.identity.notifications import IdentityNotifications
     from ses_constructs.identity.verification import IdentityVerification
-    from ses_constructs.sending import SendingConfigurationSet
 
 # https://docs.aws.amazon.com/ses/latest/dg/sending-authorization-identity-owner-tasks-policy.html
 _POLICIES = 20
@@ -40,12 +39,12 @@ class SendingIdentity(Construct):
         scope: Construct,
         id: str,
         *,
-        configuration_set: SendingConfigurationSet | ses.IConfigurationSet | None,
+        configuration_set: ses.IConfigurationSet | None,
         feedback_forwarding: bool,
     ) -> None:
         """:param configuration_set: the default set. For both see the classes derived from this one."""
         super().__init__(scope, id)
-        self._configuration_set = None if configuration_set is None else _l2(configuration_set)
+        self._configuration_set = configuration_set
         self._feedback_forwarding = feedback_forwarding
         self._policies = 0
         self._notifications: IdentityNotifications | None = None
@@ -63,7 +62,7 @@ class SendingIdentity(Construct):
         from_addresses: Sequence[str] | None = None,
         display_names: Sequence[str] | None = None,
         recipients: Sequence[str] | None = None,
-        configuration_sets: Sequence[SendingConfigurationSet | ses.IConfigurationSet] = (),
+        configuration_sets: Sequence[ses.IConfigurationSet] = (),
         templates: Sequence[str] = (),
         sandbox_recipients: Sequence[SendingIdentity | ses.IEmailIdentity] = (),
     ) -> iam.Grant:
@@ -86,7 +85,7 @@ class SendingIdentity(Construct):
         for parameter, value in (("templates", templates), ("sandbox_recipients", sandbox_recipients)):
             if isinstance(value, str):
                 fail(self, parameter, "must be a list", value)
-        sets = [_l2(configuration_set) for configuration_set in configuration_sets]
+        sets = list(configuration_sets)
         if self._configuration_set is not None:
             sets.append(self._configuration_set)
         return sending_policy.grant_send(
@@ -208,8 +207,3 @@ class SendingIdentity(Construct):
         # Without a reference to the identity, which may itself wait for what this ARN goes into: the policy of the
         # custom resources' function, or of a topic in a stack that is deployed before.
         return Stack.of(self).format_arn(service="ses", resource="identity", resource_name=self._name)
-
-
-def _l2(configuration_set: SendingConfigurationSet | ses.IConfigurationSet) -> ses.IConfigurationSet:
-    # This folder does not load the sending folder, so its class is known by what it has.
-    return configuration_set.configuration_set if hasattr(configuration_set, "configuration_set") else configuration_set

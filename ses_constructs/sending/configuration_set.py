@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import Stack
 from aws_cdk import aws_ses as ses
-from constructs import Construct
 
 from ses_constructs._kit.checks import fail, is_token
 from ses_constructs.sending.sns_destination import SnsEventDestination
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_sns as sns
+    from constructs import Construct
 
     from ses_constructs.sending.event_types import EventType
 
@@ -28,10 +28,11 @@ _DESTINATIONS = 10
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
-class SendingConfigurationSet(Construct):
+class SendingConfigurationSet(ses.ConfigurationSet):
     """Rules for a stream of mail, chosen by the sender for each message or by an identity as its default.
 
-    Defines: one configuration set. Its ``publish_to_*`` methods add event destinations, at most ten.
+    It is the CDK's own ``ConfigurationSet``, so it goes wherever the CDK takes one. Its ``publish_to_*`` methods add
+    event destinations, at most ten.
     """
 
     def __init__(
@@ -51,23 +52,17 @@ class SendingConfigurationSet(Construct):
         :param reputation_metrics: whether SES publishes bounce and complaint rates of this set to CloudWatch.
         :raises ValueError: for a name that SES refuses.
         """
-        super().__init__(scope, id)
+        super().__init__(
+            scope,
+            id,
+            configuration_set_name=configuration_set_name,
+            tls_policy=tls_policy,
+            reputation_metrics=reputation_metrics,
+        )
         self._destinations = 0
         name = configuration_set_name
         if name is not None and not is_token(name) and not _NAME.fullmatch(name):
             fail(self, "configuration_set_name", "must be 1 to 64 letters, digits, _ and -", name)
-        self.configuration_set = ses.ConfigurationSet(
-            self,
-            "ConfigurationSet",
-            configuration_set_name=name,
-            tls_policy=tls_policy,
-            reputation_metrics=reputation_metrics,
-        )
-
-    @property
-    def configuration_set_name(self) -> str:
-        """The name that a sender gives, as API parameter or as header ``X-SES-CONFIGURATION-SET``."""
-        return self.configuration_set.configuration_set_name
 
     @property
     def arn(self) -> str:
@@ -86,7 +81,7 @@ class SendingConfigurationSet(Construct):
     ) -> SnsEventDestination:
         """Publish events to an SNS topic, as they happen.
 
-        :param id: id of the construct below this one, for a second topic.
+        :param id: id of the destination in this construct, for a second one.
         :param events: the event types to publish.
         :param topic: your standard topic, in the same region. Default: a new one, encrypted and open to TLS only.
         :param encryption_key: customer managed key for the new topic, or the one that encrypts *topic* if the CDK
@@ -95,9 +90,7 @@ class SendingConfigurationSet(Construct):
             encrypted with an AWS managed key (SES can publish to neither), or an eleventh destination.
         """
         self._count_destination()
-        return SnsEventDestination(
-            self, id, configuration_set=self, events=events, topic=topic, encryption_key=encryption_key
-        )
+        return SnsEventDestination(self, id, events=events, topic=topic, encryption_key=encryption_key)
 
     def _count_destination(self) -> None:
         if self._destinations == _DESTINATIONS:

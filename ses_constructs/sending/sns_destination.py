@@ -11,7 +11,6 @@ from aws_cdk import Annotations, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_ses as ses
 from aws_cdk import aws_sns as sns
-from constructs import Construct
 
 from ses_constructs._kit.checks import fail
 from ses_constructs._kit.keys import allow_service
@@ -25,49 +24,36 @@ if TYPE_CHECKING:
     from ses_constructs.sending.event_types import EventType
 
 
-class SnsEventDestination(Construct):
+class SnsEventDestination(ses.ConfigurationSetEventDestination):
     """Made by :meth:`SendingConfigurationSet.publish_to_sns`.
 
-    Defines: the event destination, the permission for SES to publish, and, unless you pass yours, a topic with its key.
+    It is the CDK's own event destination, with the permission for SES to publish. Unless you pass yours, a topic and
+    its key are defined beside it, in the configuration set.
     """
 
     def __init__(
         self,
-        scope: Construct,
+        scope: SendingConfigurationSet,
         id: str,
         *,
-        configuration_set: SendingConfigurationSet,
         events: Sequence[EventType | str],
         topic: sns.ITopic | None = None,
         encryption_key: kms.IKey | None = None,
     ) -> None:
-        """:param configuration_set: whose mail the events are about.
-
-        For the others see :meth:`SendingConfigurationSet.publish_to_sns`.
-        """
-        super().__init__(scope, id)
-        sending = sending_events(self, "events", events)
+        """For the parameters see :meth:`SendingConfigurationSet.publish_to_sns`."""
+        sending = sending_events(scope, f"events of {id}", events)
         if encryption_key is not None and is_aws_managed(encryption_key.key_arn):
-            fail(self, "encryption_key", f"must be a {CUSTOMER_KEY}", encryption_key.key_arn)
-        self.encryption_key: kms.IKey | None = encryption_key
-        """The key that encrypts the topic, where it is known."""
-        self.topic: sns.ITopic
-        """The topic."""
+            fail(scope, f"encryption_key of {id}", f"must be a {CUSTOMER_KEY}", encryption_key.key_arn)
         if topic is None:
-            if self.encryption_key is None:
-                self.encryption_key = kms.Key(
-                    self,
-                    "Key",
-                    description="SES events on their way through SNS",
-                    enable_key_rotation=True,
-                    removal_policy=RemovalPolicy.DESTROY,  # nothing stays encrypted with it once the topic is gone
-                )
-            self.topic = sns.Topic(self, "Topic", master_key=self.encryption_key, enforce_ssl=True)
-        else:
-            self.topic = topic
-        known = checked_topic(self, "topic", self.topic)
-        if self.encryption_key is None:
-            self.encryption_key = known.key
+            key = encryption_key if encryption_key is not None else _key(scope, f"{id}Key")
+            topic = sns.Topic(scope, f"{id}Topic", master_key=key, enforce_ssl=True)
+        known = checked_topic(scope, f"topic of {id}", topic)
+        # Also adds the statement to the topic's policy: sns:Publish for SES, from this configuration set only.
+        super().__init__(scope, id, configuration_set=scope, destination=known.destination, events=sending)
+        self.topic: sns.ITopic = topic
+        """The topic."""
+        self.encryption_key: kms.IKey | None = encryption_key if encryption_key is not None else known.key
+        """The key that encrypts the topic, where it is known."""
         if self.encryption_key is not None:
             allow_service(
                 self,
@@ -75,20 +61,22 @@ class SnsEventDestination(Construct):
                 service="ses.amazonaws.com",
                 conditions={
                     "StringEquals": {"aws:SourceAccount": Stack.of(self).account},
-                    "ArnLike": {"aws:SourceArn": configuration_set.arn},
+                    "ArnLike": {"aws:SourceArn": scope.arn},
                 },
             )
-        # Also adds the statement to the topic's policy: sns:Publish for SES, from this configuration set only.
-        self.event_destination = ses.ConfigurationSetEventDestination(
-            self,
-            "EventDestination",
-            configuration_set=configuration_set.configuration_set,
-            destination=known.destination,
-            events=sending,
-        )
-        if not isinstance(self.topic, sns.Topic):
+        if not isinstance(topic, sns.Topic):
             Annotations.of(self).add_warning_v2(
                 "ses-constructs:importedTopicPolicy",
                 "The topic is imported, so its policy cannot be changed from here: it must allow ses.amazonaws.com "
-                f"sns:Publish with aws:SourceArn {configuration_set.arn}.",
+                f"sns:Publish with aws:SourceArn {scope.arn}.",
             )
+
+
+def _key(scope: SendingConfigurationSet, id: str) -> kms.Key:
+    return kms.Key(
+        scope,
+        id,
+        description="SES events on their way through SNS",
+        enable_key_rotation=True,
+        removal_policy=RemovalPolicy.DESTROY,  # nothing stays encrypted with it once the topic is gone
+    )

@@ -1,6 +1,6 @@
 import json
 import re
-from typing import Any
+from typing import Any, cast
 
 import aws_cdk as cdk
 import pytest
@@ -267,7 +267,10 @@ def test_alarms_do_what_they_are_told() -> None:
     [
         ({"sources": []}, "sources must name at least one"),
         ({"sources": "arn:aws:sns:eu-west-1:111122223333:mail"}, "sources must be a list"),
-        ({"sources": ["news"]}, "sources must be configuration sets, identities and topics, got 'news'"),
+        (
+            {"sources": ["news"]},
+            "sources must be each a SendingConfigurationSet, an identity or an SNS topic, got 'news'",
+        ),
         ({"max_receive_count": 0}, "max_receive_count must be 1 to 1,000, got 0"),
         ({"max_receive_count": 1001}, "max_receive_count must be 1 to 1,000, got 1001"),
     ],
@@ -296,3 +299,15 @@ def test_fifo_sources_are_refused(stack: cdk.Stack) -> None:
     topic = sns.Topic(stack, "Topic", fifo=True, topic_name="mail.fifo")
     with pytest.raises(ValueError, match="Mail/Feedback: sources must be a standard topic"):
         FeedbackPipeline(stack, "Feedback", sources=[topic])
+
+
+def test_a_receive_count_known_only_at_deployment_reaches_queue_and_function() -> None:
+    def define(stack: cdk.Stack) -> None:
+        count = cast(int, cdk.CfnParameter(stack, "Receives", type="Number", default=4).value_as_number)
+        FeedbackPipeline(stack, "Feedback", sources=[SendingConfigurationSet(stack, "Set")], max_receive_count=count)
+
+    synthesised = synthesise(define)
+    main, _ = queues(synthesised)
+    redrive = synthesised.resources("AWS::SQS::Queue")[main]["Properties"]["RedrivePolicy"]
+    environment = synthesised.properties("AWS::Lambda::Function")["Environment"]["Variables"]
+    assert redrive["maxReceiveCount"] == environment["MAX_RECEIVE_COUNT"] == {"Ref": "Receives"}

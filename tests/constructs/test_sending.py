@@ -119,7 +119,7 @@ def test_a_second_topic_needs_only_another_id() -> None:
     ],
 )
 def test_wrong_event_types_are_refused(stack: cdk.Stack, events: Any, rule: str) -> None:
-    with pytest.raises(ValueError, match=f"Mail/Set/Sns: events .*{rule}|Mail/Set/Sns: events {rule}"):
+    with pytest.raises(ValueError, match=rf"Mail/Set: events of Sns .*{rule}|Mail/Set: events of Sns {rule}"):
         SendingConfigurationSet(stack, "Set").publish_to_sns(events=events)
 
 
@@ -131,7 +131,7 @@ def test_a_name_that_ses_refuses_is_refused(stack: cdk.Stack, name: str) -> None
 
 def test_a_fifo_topic_is_refused(stack: cdk.Stack) -> None:
     topic = sns.Topic(stack, "Topic", fifo=True, topic_name="mail.fifo")
-    with pytest.raises(ValueError, match="Mail/Set/Sns: topic must be a standard topic"):
+    with pytest.raises(ValueError, match="Mail/Set: topic of Sns must be a standard topic"):
         SendingConfigurationSet(stack, "Set").publish_to_sns(events=["BOUNCE"], topic=topic)
 
 
@@ -143,13 +143,13 @@ def test_an_imported_fifo_topic_is_refused(stack: cdk.Stack) -> None:
 
 def test_a_topic_under_the_aws_managed_key_is_refused(stack: cdk.Stack) -> None:
     topic = sns.Topic(stack, "Topic", master_key=kms.Alias.from_alias_name(stack, "Alias", "alias/aws/sns"))
-    with pytest.raises(ValueError, match="Mail/Set/Sns: topic must be encrypted with a customer managed key"):
+    with pytest.raises(ValueError, match="Mail/Set: topic of Sns must be encrypted with a customer managed key"):
         SendingConfigurationSet(stack, "Set").publish_to_sns(events=["BOUNCE"], topic=topic)
 
 
 def test_an_aws_managed_key_is_refused_for_a_new_topic(stack: cdk.Stack) -> None:
     key = kms.Alias.from_alias_name(stack, "Alias", "alias/aws/sns")
-    with pytest.raises(ValueError, match="Mail/Set/Sns: encryption_key must be a customer managed key"):
+    with pytest.raises(ValueError, match="Mail/Set: encryption_key of Sns must be a customer managed key"):
         SendingConfigurationSet(stack, "Set").publish_to_sns(events=["BOUNCE"], encryption_key=key)
 
 

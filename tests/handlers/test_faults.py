@@ -251,6 +251,23 @@ def test_of_two_writers_at_once_neither_is_lost(
     assert item["reason"] == "COMPLAINT"
 
 
+def test_the_same_batch_delivered_twice_at_once_counts_once(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = sqs_event(*[hard(number) for number in range(30)])
+    original = pipeline.dynamodb.batch_execute_statement
+
+    def late(*, Statements: list[Json]) -> Json:
+        monkeypatch.setattr(pipeline.dynamodb, "batch_execute_statement", original)
+        assert handler_module.handler(batch, None) == {"batchItemFailures": []}
+        return original(Statements=Statements)
+
+    monkeypatch.setattr(pipeline.dynamodb, "batch_execute_statement", late)
+    assert handler_module.handler(batch, None) == {"batchItemFailures": []}
+    assert [len(item["events"]) for item in pipeline.ledger().values()] == [1] * 30
+    assert {item["version"] for item in pipeline.ledger().values()} == {1}
+
+
 def test_a_race_that_does_not_end_is_left_for_later(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     def always_late(*, Statements: list[Json]) -> Json:
         return {"Responses": [{"Error": {"Code": "ConditionalCheckFailed"}} for _ in Statements]}
@@ -366,49 +383,6 @@ def test_an_event_that_tells_no_time_gets_that_of_its_message(pipeline: Pipeline
     document["mail"]["timestamp"] = "yesterday"
     pipeline.handle(raw(document))
     assert pipeline.ledger()["ann@example.com", "account"]["first_seen_at"] == "2026-03-02T08:15:35.123Z"
-
-
-def test_logs_name_no_address_and_hold_no_body(pipeline: Pipeline, caplog: pytest.LogCaptureFixture) -> None:
-    bodies = [
-        raw(bounce("Permanent", "General", "Secret.Name@example.com", message_id="0100-abc")),
-        raw(bounce("Permanent", "brand.new@example.com", "Secret.Name@example.com")),
-        raw(complaint("secret.name@example.com", "secret.name@example.com")),
-        raw(bounce("Permanent", "General", "secret.name@@example.com")),
-        raw({"eventType": "secret.name@example.com"}),
-        '{"secret.name@example.com',
-    ]
-    pipeline.handle(*bodies)
-    written = [json.dumps(record.__dict__, default=str) for record in caplog.records] + [json.dumps(pipeline.printed)]
-    assert not [line for line in written if "secret.name" in line.lower() or "example.com" in line.lower()]
-    (record,) = [record.__dict__ for record in caplog.records if record.__dict__.get("ses_message_id") == "0100-abc"]
-    assert (record["message"], record["sub_type"], len(record["address_hash"])) == ("Suppressed", "General", 16)
-
-
-def test_an_unknown_sub_type_is_pointed_out(pipeline: Pipeline, caplog: pytest.LogCaptureFixture) -> None:
-    pipeline.handle(raw(bounce("Permanent", "SomethingNew", "ann@example.com")), hard(1))
-    warnings = [record.__dict__ for record in caplog.records if record.levelname == "WARNING"]
-    assert [warning["sub_type"] for warning in warnings] == ["SomethingNew"]
-
-
-def test_metrics_are_in_the_embedded_format(pipeline: Pipeline) -> None:
-    pipeline.handle(
-        hard(1), hard(1), raw(complaint(None, "ann@example.com", sub_type="OnAccountSuppressionList")), "garbage"
-    )
-    (entry,) = pipeline.printed
-    (definition,) = entry["_aws"]["CloudWatchMetrics"]
-    assert (definition["Namespace"], definition["Dimensions"]) == ("SesConstructs/Feedback", [["Pipeline"]])
-    assert entry["Pipeline"] == "Email-test/Feedback"
-    assert pipeline.metrics == {"Suppressed": 3, "Echoes": 1, "Parked": 1}
-
-
-@pytest.mark.parametrize(
-    "name", ["TABLE_NAME", "DEAD_LETTER_QUEUE_URL", "MAX_RECEIVE_COUNT", "ADDRESS_HASH_KEY", "PIPELINE_NAME"]
-)
-def test_a_missing_setting_is_named(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.delenv(name)
-    handler_module._settings.cache_clear()
-    with pytest.raises(RuntimeError, match=name):
-        pipeline.handle(hard(1))
 
 
 def _throttle(patch: pytest.MonkeyPatch, dynamodb: ConditionalDynamoDB, applies: Callable[[str], bool]) -> None:

@@ -239,3 +239,62 @@ def test_events_equal_captured_ones_key_by_key(stage: Stage, sample: str, local:
     # The lab's API has no TLS, so it has no TLS version to tell.
     captured["mail"]["tags"].pop("ses:source-tls-version")
     assert shape(document) == shape(captured)
+
+
+def test_api_v1_sends_simple_raw_and_templated_mail(stage: Stage) -> None:
+    ses = stage.lab.session().client("ses")
+    to: Any = {"ToAddresses": ["somebody@example.net"]}
+    content: Any = {"Subject": {"Data": "Simple"}, "Body": {"Text": {"Data": "t"}, "Html": {"Data": "<p>h</p>"}}}
+    tags: Any = [{"Name": "campaign", "Value": "autumn"}]
+    raw = f"From: {stage.sender}\r\nTo: a@example.net\r\nBcc: b@example.net\r\nSubject: Raw\r\n\r\nHello"
+    template: Any = {
+        "TemplateName": stage.configuration_set,
+        "SubjectPart": "Hello {{name}}",
+        "TextPart": "Dear {{name}}",
+    }
+    ses.create_template(Template=template)
+    ids = {
+        "SendEmail": ses.send_email(
+            Source=stage.sender,
+            Destination=to,
+            Message=content,
+            ConfigurationSetName=stage.configuration_set,
+            Tags=tags,
+        )["MessageId"],
+        "SendRawEmail": ses.send_raw_email(RawMessage={"Data": raw.encode()})["MessageId"],
+        "SendTemplatedEmail": ses.send_templated_email(
+            Source=stage.sender, Destination=to, Template=template["TemplateName"], TemplateData='{"name": "Ada"}'
+        )["MessageId"],
+    }
+    messages = {message.message_id: message for message in stage.lab.messages()}
+    for operation, message_id in ids.items():
+        assert messages[message_id].via == "v1"
+        assert messages[message_id].tags["ses:operation"] == [operation]
+    assert messages[ids["SendEmail"]].tags["campaign"] == ["autumn"]
+    assert messages[ids["SendRawEmail"]].recipients == ["a@example.net", "b@example.net"]
+    assert b"Bcc" not in messages[ids["SendRawEmail"]].raw
+    assert b"Subject: Hello Ada" in messages[ids["SendTemplatedEmail"]].raw
+    quota = ses.get_send_quota()
+    assert quota["SentLast24Hours"] >= 3
+
+
+def test_api_v2_sends_from_a_template_and_with_headers_of_ones_own(stage: Stage) -> None:
+    ses = stage.lab.session().client("sesv2")
+    ses.create_email_template(
+        TemplateName=stage.configuration_set,
+        TemplateContent={"Subject": "Hello {{name}}", "Text": "t", "Html": "<p>{{name}}</p>"},
+    )
+    sent = ses.send_email(
+        FromEmailAddress=stage.sender,
+        Destination={"ToAddresses": ["somebody@example.net"]},
+        Content={
+            "Template": {
+                "TemplateName": stage.configuration_set,
+                "TemplateData": '{"name": "Ada"}',
+                "Headers": [{"Name": "List-Unsubscribe", "Value": "<https://example.com/u>"}],
+            }
+        },
+    )
+    (message,) = [it for it in stage.lab.messages() if it.message_id == sent["MessageId"]]
+    assert b"<p>Ada</p>" in message.raw
+    assert b"List-Unsubscribe: <https://example.com/u>" in message.raw

@@ -195,6 +195,7 @@ def test_destroying_the_stack_leaves_nothing(deployment: Deployment) -> None:
     assert deployment.records() != before
     deployment.lab.delete_stack("Email-dev")
     assert deployment.records() == before
-    assert deployment.ses.list_email_identities()["EmailIdentities"] == []
-    assert deployment.ses.list_configuration_sets().get("ConfigurationSets", []) == []
+    identities = deployment.ses.list_email_identities()["EmailIdentities"]
+    assert DOMAIN not in [identity["IdentityName"] for identity in identities]
+    assert outputs["ConfigurationSetName"] not in deployment.ses.list_configuration_sets()["ConfigurationSets"]
     assert outputs["SuppressionTableName"] not in [table.name for table in deployment.dynamodb.tables.all()]

@@ -78,6 +78,11 @@ def test_null_is_as_good_as_nothing() -> None:
     assert [it["address"] for it in reading.observations] == ["ann@example.com"]
 
 
+def test_a_display_name_that_is_no_text_does_not_keep_its_address_from_the_ledger() -> None:
+    (observation,) = read(raw(bounce("Permanent", "General", "J\ud800 Ü <ann@example.com>")), QUEUED).observations
+    assert (observation["address"], observation["original_address"]) == ("ann@example.com", "J? Ü <ann@example.com>")
+
+
 def test_two_spellings_of_one_recipient_are_one() -> None:
     (observation,) = read(
         raw(bounce("Permanent", "General", "Ann@example.com", "ann@example.com")), QUEUED
