@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ses_constructs.feedback import FeedbackPipeline
     from ses_constructs.identity import Dkim, Dmarc, Dns, DnsRecord, DomainIdentity, EmailAddressIdentity
+    from ses_constructs.identity.notifications import IdentityNotifications
+    from ses_constructs.identity.sending_policy import IdentitySendingPolicy
+    from ses_constructs.identity.verification import IdentityVerification
     from ses_constructs.sending import EventType, SendingConfigurationSet, SnsEventDestination
 
 __all__ = [
@@ -21,6 +24,9 @@ __all__ = [
     "EmailAddressIdentity",
     "EventType",
     "FeedbackPipeline",
+    "IdentityNotifications",
+    "IdentitySendingPolicy",
+    "IdentityVerification",
     "SendingConfigurationSet",
     "SnsEventDestination",
 ]
@@ -34,6 +40,10 @@ _FOLDERS = {
     "EmailAddressIdentity": "identity",
     "EventType": "sending",
     "FeedbackPipeline": "feedback",
+    # Not handed on by their folder: they load Lambda, which most identities do without.
+    "IdentityNotifications": "identity.notifications",
+    "IdentitySendingPolicy": "identity.sending_policy",
+    "IdentityVerification": "identity.verification",
     "SendingConfigurationSet": "sending",
     "SnsEventDestination": "sending",
 }

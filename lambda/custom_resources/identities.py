@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ses_common.lifecycle import Request
 
+_EASY_DKIM = {"DkimOrigin": "AWS_SES", "DkimKeyLength": "RSA_2048_BIT"}
 _OWNER = "ses-constructs:stack"  # tag of an identity that was made here
 Json = dict[str, Any]
 

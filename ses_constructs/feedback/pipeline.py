@@ -65,7 +65,7 @@ class FeedbackPipeline(Construct):
     ) -> None:
         """:param sources: configuration sets and identities, whose bounces and complaints are then published to
             *topic*; or topics that get SES's event publishing or identity notifications already. An identity tells of
-            all its mail, of that with a configuration set among *sources* a second time, which counts once.
+            all its mail: of mail with a configuration set among *sources* it is a second word on the same.
 
         :param topic: your topic for the configuration sets and identities among *sources*. Default: a new one.
         :param queue: your queue. It must redrive to *dead_letter_queue* after *max_receive_count* receives, and hide

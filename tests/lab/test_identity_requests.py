@@ -295,6 +295,10 @@ class TestIdentities:
         made = self.kind.create(request(self.properties(domain, "adopt", **easy)))
         assert len(made.data) == 6
 
+    def test_an_identity_that_never_signed_is_set_up_to(self, v2: Any, domain: str) -> None:
+        ses.v1().verify_domain_identity(Domain=domain)
+        assert len(self.kind.create(request(self.properties(domain, "adopt"))).data) == 6
+
     def test_a_copy_in_another_region_has_the_dkim_records_of_its_parent(
         self, stage: Stage, v2: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:

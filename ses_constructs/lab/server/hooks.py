@@ -33,6 +33,7 @@ REQUIRED: dict[str, tuple[str, ...] | None] = {
     "core.iam_evaluator.evaluate": ("ctx", "policies", "limits"),
     "core.iam_evaluator.evaluate_resource_policy": ("doc", "ctx", "service"),
     "core.iam_evaluator._gather_user_policies": ("user_name", "account_id"),
+    "core.responses.AccountRegionScopedDict": None,
     "core.responses.get_account_id": (),
     "core.responses.get_region": (),
     "services.iam._access_keys": None,
