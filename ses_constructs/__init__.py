@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ses_constructs.feedback import FeedbackPipeline
-    from ses_constructs.identity import Dkim, Dmarc, Dns, DnsRecord, DomainIdentity, EmailAddressIdentity
+    from ses_constructs.identity import Dkim, Dmarc, Dns, DnsRecord, DomainIdentity, EmailAddressIdentity, Spf
     from ses_constructs.sending import EventType, SendingConfigurationSet, SnsEventDestination
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "FeedbackPipeline",
     "SendingConfigurationSet",
     "SnsEventDestination",
+    "Spf",
 ]
 
 _FOLDERS = {
@@ -36,6 +37,7 @@ _FOLDERS = {
     "FeedbackPipeline": "feedback",
     "SendingConfigurationSet": "sending",
     "SnsEventDestination": "sending",
+    "Spf": "identity",
 }
 
 

@@ -7,5 +7,6 @@ from ses_constructs.identity.dns import Dns
 from ses_constructs.identity.domain_identity import DomainIdentity
 from ses_constructs.identity.records import DnsRecord
 from ses_constructs.identity.sending_identity import SendingIdentity
+from ses_constructs.identity.spf import Spf
 
-__all__ = ["Dkim", "Dmarc", "Dns", "DnsRecord", "DomainIdentity", "EmailAddressIdentity", "SendingIdentity"]
+__all__ = ["Dkim", "Dmarc", "Dns", "DnsRecord", "DomainIdentity", "EmailAddressIdentity", "SendingIdentity", "Spf"]

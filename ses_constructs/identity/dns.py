@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from constructs import Construct
 
     from ses_constructs.identity.records import DnsRecord
+    from ses_constructs.identity.spf import Spf
 
 
 class Dns(ABC):
@@ -35,6 +36,17 @@ class Dns(ABC):
         :param records: all records of the identity, names and values possibly tokens.
         :param removal_policy: what happens to them when the stack is deleted.
         """
+
+    def merge_spf(self, scope: Construct, *, domain: str, spf: Spf, removal_policy: RemovalPolicy) -> None:
+        """Define what adds the terms of *spf* to the SPF record of *domain*, and loses nothing of what is there.
+
+        A publisher that cannot do so need not define this.
+
+        :raises ValueError: then.
+        """
+        fail(
+            scope, "spf", "cannot be merged into existing records by this publisher; leave it out", type(self).__name__
+        )
 
     @staticmethod
     def route53(zone: route53.IHostedZone) -> Dns:
@@ -86,6 +98,11 @@ class _Route53(Dns):
         )
         group.apply_removal_policy(removal_policy)
 
+    def merge_spf(self, scope: Construct, *, domain: str, spf: Spf, removal_policy: RemovalPolicy) -> None:
+        from ses_constructs.identity.shared_spf import spf_terms
+
+        spf_terms(scope, "Spf", zone_id=self._zone_id, domain=domain, spf=spf, removal_policy=removal_policy)
+
 
 class _Manual(Dns):
     def publish(
@@ -102,6 +119,14 @@ class _Manual(Dns):
                 value=f"{record.name} {record.type} {' | '.join(record.presentation())}",
             )
         CfnOutput(scope, "ZoneFile", description=f"The records of {domain} for a zone file", value="\n".join(lines))
+
+    def merge_spf(self, scope: Construct, *, domain: str, spf: Spf, removal_policy: RemovalPolicy) -> None:
+        CfnOutput(
+            scope,
+            "Spf",
+            description=f"To add to the SPF record of {domain}, before its end; a new record ends in {spf.qualifier}",
+            value=" ".join(spf.terms),
+        )
 
 
 def _absolute(record_type: str, value: str) -> str:
