@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ses_constructs.feedback import FeedbackPipeline
-    from ses_constructs.identity import Dkim, Dmarc, Dns, DnsRecord, DomainIdentity, EmailAddressIdentity, Spf
+    from ses_constructs.identity import (
+        CrossAccountDnsRole,
+        Dkim,
+        Dmarc,
+        Dns,
+        DnsRecord,
+        DomainIdentity,
+        EmailAddressIdentity,
+        Spf,
+    )
     from ses_constructs.sending import EventType, SendingConfigurationSet, SnsEventDestination
 
 __all__ = [
+    "CrossAccountDnsRole",
     "Dkim",
     "Dmarc",
     "Dns",
@@ -27,6 +37,7 @@ __all__ = [
 ]
 
 _FOLDERS = {
+    "CrossAccountDnsRole": "identity",
     "Dkim": "identity",
     "Dmarc": "identity",
     "Dns": "identity",

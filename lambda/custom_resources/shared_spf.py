@@ -6,13 +6,10 @@ physical id whether it was added here, or the whole record was made for it, or i
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
-
 from custom_resources.spf import SpfError, merge, remove
-from custom_resources.zones import TxtRecords
+from custom_resources.zones import RecordSets, client
 from ses_common.lifecycle import Refused, Result
 
 if TYPE_CHECKING:
@@ -24,7 +21,10 @@ _CREATED, _ADDED, _FOUND = "record-created", "added", "found"
 
 
 class SpfTerms:
-    """Properties: ``HostedZoneId``, ``Name``, ``Term``, ``Qualifier``. The physical id ends in what was done."""
+    """Properties: ``HostedZoneId``, perhaps ``RoleArn``, ``Name``, ``Term``, ``Qualifier``.
+
+    The physical id ends in what was done.
+    """
 
     def create(self, request: Request) -> Result:
         """Add the term, unless it is there."""
@@ -55,17 +55,13 @@ class SpfTerms:
         self._change(request, request.properties, lambda values: remove(values, added=added, created=created))
 
     def _change(self, request: Request, properties: Mapping[str, Any], edit: Any) -> None:
-        records = TxtRecords(_client(), properties["HostedZoneId"], properties["Name"])
+        zone = RecordSets(client(properties.get("RoleArn")), properties["HostedZoneId"])
+        gone_is_fine = request.type == "Delete"
         try:
-            records.change(edit, request.deadline, missing_zone_is_fine=request.type == "Delete")
+            zone.change_txt(properties["Name"], edit, request.deadline, missing_zone_is_fine=gone_is_fine)
         except SpfError as error:
             raise Refused(f"{properties['Name']}: {error}") from error
 
 
 def _prefix(properties: Mapping[str, Any]) -> str:
     return f"{properties['HostedZoneId']}/{properties['Name']}/{properties['Term']}/"
-
-
-@cache
-def _client() -> Any:
-    return botocore.session.get_session().create_client("route53")

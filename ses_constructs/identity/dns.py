@@ -60,6 +60,21 @@ class Dns(ABC):
         return _Route53(zone)
 
     @staticmethod
+    def route53_cross_account(*, zone_name: str, hosted_zone_id: str, role_arn: str) -> Dns:
+        """Publish in a Route 53 hosted zone of another account, through a role there.
+
+        All records of one identity are one atomic change, made by a function in this stack. A record that is already
+        there stops the deployment and is left as it is; one that somebody has changed since is left when the rest goes.
+
+        :param zone_name: name of the zone, such as ``example.com``.
+        :param hosted_zone_id: its id.
+        :param role_arn: the role that this account may assume; make it with :class:`CrossAccountDnsRole`.
+        """
+        from ses_constructs.identity.cross_account import CrossAccountRoute53
+
+        return CrossAccountRoute53(zone_name=zone_name, hosted_zone_id=hosted_zone_id, role_arn=role_arn)
+
+    @staticmethod
     def manual() -> Dns:
         """Publish nothing: the stack's outputs say which records to make by hand, wherever the domain's DNS is.
 
@@ -68,18 +83,24 @@ class Dns(ABC):
         return _Manual()
 
 
+def check_zone(scope: Construct, domain: str, zone_name: str) -> None:
+    """Refuse a zone that is not the domain's or one of its parents'; tokens are let through."""
+    if is_token(zone_name) or is_token(domain):
+        return
+    if not is_within(domain, zone_name.rstrip(".").lower()):
+        fail(scope, "dns", f"must be the hosted zone of {domain} or of one of its parents", zone_name)
+
+
 class _Route53(Dns):
     def __init__(self, zone: route53.IHostedZone) -> None:
         # Read once: each property is a call into the CDK, and many domains share a zone.
         self._zone_id = zone.hosted_zone_id
-        name = zone.zone_name
-        self._zone_name = name if is_token(name) else name.rstrip(".").lower()
+        self._zone_name = zone.zone_name
 
     def publish(
         self, scope: Construct, *, domain: str, records: Sequence[DnsRecord], removal_policy: RemovalPolicy
     ) -> None:
-        if not is_token(self._zone_name) and not is_token(domain) and not is_within(domain, self._zone_name):
-            fail(scope, "dns", f"must be the hosted zone of {domain} or of one of its parents", self._zone_name)
+        check_zone(scope, domain, self._zone_name)
         # The names of Easy DKIM records are complete host names known only at deploy time. The L2 record classes
         # cannot see that and append the zone's name a second time, hence the record sets of the L1.
         group = route53.CfnRecordSetGroup(
@@ -101,7 +122,9 @@ class _Route53(Dns):
     def merge_spf(self, scope: Construct, *, domain: str, spf: Spf, removal_policy: RemovalPolicy) -> None:
         from ses_constructs.identity.shared_spf import spf_terms
 
-        spf_terms(scope, "Spf", zone_id=self._zone_id, domain=domain, spf=spf, removal_policy=removal_policy)
+        spf_terms(
+            scope, "Spf", zone_id=self._zone_id, role_arn=None, domain=domain, spf=spf, removal_policy=removal_policy
+        )
 
 
 class _Manual(Dns):

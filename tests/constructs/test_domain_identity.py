@@ -290,5 +290,5 @@ def test_a_publisher_that_cannot_merge_says_so(stack: cdk.Stack) -> None:
         def publish(self, scope: Construct, *, domain: str, records: Any, removal_policy: cdk.RemovalPolicy) -> None:
             pass
 
-    with pytest.raises(ValueError, match="Mail/Identity: spf cannot be merged .* got 'Elsewhere'"):
+    with pytest.raises(ValueError, match=r"Mail/Identity: spf cannot be merged .* got 'Elsewhere'"):
         DomainIdentity(stack, "Identity", domain="example.com", dns=Elsewhere(), spf=Spf.include_ses())
