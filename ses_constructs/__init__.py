@@ -9,13 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ses_constructs.feedback import FeedbackPipeline
-    from ses_constructs.identity import Dkim, Dmarc, Dns, DnsRecord, DomainIdentity, EmailAddressIdentity
+    from ses_constructs.identity import (
+        CrossAccountDnsRole,
+        Dkim,
+        Dmarc,
+        Dns,
+        DnsRecord,
+        DomainIdentity,
+        EmailAddressIdentity,
+        Spf,
+    )
     from ses_constructs.identity.notifications import IdentityNotifications
     from ses_constructs.identity.sending_policy import IdentitySendingPolicy
     from ses_constructs.identity.verification import IdentityVerification
     from ses_constructs.sending import EventType, SendingConfigurationSet, SnsEventDestination
 
 __all__ = [
+    "CrossAccountDnsRole",
     "Dkim",
     "Dmarc",
     "Dns",
@@ -29,9 +39,11 @@ __all__ = [
     "IdentityVerification",
     "SendingConfigurationSet",
     "SnsEventDestination",
+    "Spf",
 ]
 
 _FOLDERS = {
+    "CrossAccountDnsRole": "identity",
     "Dkim": "identity",
     "Dmarc": "identity",
     "Dns": "identity",
@@ -46,6 +58,7 @@ _FOLDERS = {
     "IdentityVerification": "identity.verification",
     "SendingConfigurationSet": "sending",
     "SnsEventDestination": "sending",
+    "Spf": "identity",
 }
 
 

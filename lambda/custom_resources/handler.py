@@ -6,6 +6,8 @@ from typing import Any
 from custom_resources.identities import EmailIdentities
 from custom_resources.notifications import IdentityNotifications
 from custom_resources.policies import IdentityPolicies
+from custom_resources.records import IdentityRecords
+from custom_resources.shared_spf import SpfTerms
 from custom_resources.verification import Verifications
 from ses_common.lifecycle import Kind, respond
 
@@ -13,6 +15,8 @@ KINDS: Mapping[str, Kind] = {
     "SesEmailIdentity": EmailIdentities(),
     "SesIdentityNotifications": IdentityNotifications(),
     "SesIdentityPolicy": IdentityPolicies(),
+    "SesRecords": IdentityRecords(),
+    "SesSpfTerm": SpfTerms(),
     "SesVerification": Verifications(),
 }
 

@@ -1,11 +1,23 @@
 """Who may send? Identities, their authentication, and where their DNS records go."""
 
 from ses_constructs.identity.address_identity import EmailAddressIdentity
+from ses_constructs.identity.cross_account import CrossAccountDnsRole
 from ses_constructs.identity.dkim import Dkim
 from ses_constructs.identity.dmarc import Dmarc
 from ses_constructs.identity.dns import Dns
 from ses_constructs.identity.domain_identity import DomainIdentity
 from ses_constructs.identity.records import DnsRecord
 from ses_constructs.identity.sending_identity import SendingIdentity
+from ses_constructs.identity.spf import Spf
 
-__all__ = ["Dkim", "Dmarc", "Dns", "DnsRecord", "DomainIdentity", "EmailAddressIdentity", "SendingIdentity"]
+__all__ = [
+    "CrossAccountDnsRole",
+    "Dkim",
+    "Dmarc",
+    "Dns",
+    "DnsRecord",
+    "DomainIdentity",
+    "EmailAddressIdentity",
+    "SendingIdentity",
+    "Spf",
+]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from constructs import Construct
 
     from ses_constructs.identity.dns import Dns
+    from ses_constructs.identity.spf import Spf
 
 _DMARC_TTL = 3600  # seconds; receivers look it up for every mail, and a roll-out changes it rarely
 
@@ -44,6 +45,7 @@ class DomainIdentity(SendingIdentity):
         dkim: Dkim | None = None,
         mail_from: str | None = "bounce",
         dmarc: Dmarc | None = Dmarc(),  # noqa: B008 - a frozen value, and the default that readers should see
+        spf: Spf | None = None,
         configuration_set: ses.IConfigurationSet | None = None,
         feedback_forwarding: bool = False,
         existing: Literal["fail", "adopt"] = "fail",
@@ -57,6 +59,8 @@ class DomainIdentity(SendingIdentity):
             with the From domain. Never send from it or receive at it. None: amazonses.com, which never aligns, or what
             an adopted identity has.
         :param dmarc: the DMARC record. Default: policy ``none``. None: no record is made, for a domain that has one.
+        :param spf: what to add to the SPF record of the domain itself, ``Spf.include_ses()``. Default: nothing, for SES
+            does not need it: SPF is checked on the MAIL FROM domain.
         :param configuration_set: used for mail from this domain that names no set itself.
         :param feedback_forwarding: whether SES also mails bounces and complaints to the sender. SES does so in any
             case while nothing else receives them.
@@ -87,6 +91,8 @@ class DomainIdentity(SendingIdentity):
         self.records: Sequence[DnsRecord] = tuple(self._records(signing, tokens, dmarc))
         """Every record that the domain needs."""
         dns.publish(self, domain=self.domain, records=self.records, removal_policy=removal_policy)
+        if spf is not None:
+            dns.merge_spf(self, domain=self.domain, spf=spf, removal_policy=removal_policy)
 
     def _mail_from_domain(self, mail_from: str | None) -> str | None:
         if mail_from is None:
