@@ -91,6 +91,8 @@ class EmailIdentities:
                 f"{identity} signs with a key of its owner, and a change would leave mail unsigned until DNS has it"
             )
             raise Refused(f"{reason}; say dkim=Dkim.easy() to make it all the same")
+        if "DkimOrigin" not in wanted and not found["DkimAttributes"].get("Tokens"):
+            wanted = {**wanted, **_EASY_DKIM}  # made long ago, and never signed
         changed = {name for name, value in wanted.items() if value != current[name]}
         if "MailFromDomain" in changed:
             arguments = {"MailFromDomain": wanted["MailFromDomain"]} if wanted["MailFromDomain"] else {}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _PROVIDER = "SesConstructsCustomResources"
 _TIMEOUT = Duration.minutes(15)  # Lambda's longest
+_SERVICE_TIMEOUT = Duration.minutes(16)  # or a function that could not answer would block the stack for an hour
 
 
 def custom_resource(
@@ -46,6 +47,7 @@ def custom_resource(
         resource_type=f"Custom::{kind}",
         service_token=provider.function_arn,
         properties=dict(properties),
+        service_timeout=_SERVICE_TIMEOUT,
         removal_policy=removal_policy,
     )
     # The permission must be there before the function is called, and until it was called for the last time.

@@ -67,8 +67,9 @@ class DomainIdentity(SendingIdentity):
         :param existing: what to do if the account has this identity already, made by hand or by another tool. ``fail``
             stops the deployment. ``adopt`` takes the identity over or makes it: sets what is declared here and leaves
             the rest, does not touch DKIM unless *dkim* is given, and leaves the identity behind, as it is then, when
-            it leaves the stack. Changing this on a deployed identity makes another resource of the same name: deploy
-            the change with *removal_policy* at its default, so that the identity outlives it.
+            it leaves the stack. Records that are there too are in the way of ``Dns.route53``: delete them just before,
+            or leave them with ``Dns.manual()``. Changing this on a deployed identity makes another resource of the
+            same name: deploy the change with *removal_policy* at its default, so that the identity outlives it.
         :param removal_policy: what becomes of the identity and its records when they leave the stack. Default: kept,
             for mail stops without them, except when their first deployment is rolled back.
         :raises ValueError: for a malformed domain or label, a zone that is not the domain's, a DMARC record that can

@@ -294,6 +294,7 @@ class TestVerification:
     def test_the_function_has_time_for_the_longest_wait(self) -> None:
         synthesised = synthesise(lambda it: example(it).when_verified(timeout=cdk.Duration.minutes(14)))
         assert synthesised.properties("AWS::Lambda::Function")["Timeout"] == 900
+        assert 900 < int(synthesised.properties(VERIFICATION)["ServiceTimeout"]) <= 1000
 
 
 class TestExisting:

@@ -4,7 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
@@ -15,7 +15,7 @@ from custom_resources.notifications import IdentityNotifications
 from custom_resources.policies import IdentityPolicies
 from custom_resources.verification import Verifications
 from ses_common.lifecycle import Refused, Request
-from ses_constructs.lab import Lab
+from ses_constructs.lab import Lab, LabError
 from tests.lab.stage import Stage, allow_ses
 
 pytestmark = pytest.mark.lab
@@ -378,3 +378,7 @@ class TestVerification:
             v2.send_email(**message)
         self.publish(dns_lab, domain, self.dkim_records(v2, domain))
         assert v2.send_email(**message)["MessageId"]
+
+    def test_another_way_of_verifying_is_refused(self) -> None:
+        with pytest.raises(LabError, match="verify_identities must be 'at-once' or 'dns', got 'never'"):
+            Lab(verify_identities=cast(Any, "never"))

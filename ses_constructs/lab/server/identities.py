@@ -56,7 +56,7 @@ class Identities:
         record = self._record(name)
         error = self._engine.verifier.error(name, record)
         dkim = dict(record.get("DkimAttributes") or {})
-        if "@" not in name:
+        if dkim.get("Tokens"):
             dkim["Status"] = "SUCCESS" if error is None else "PENDING"
         mail_from = {key: value for key, value in (record.get("MailFromAttributes") or {}).items() if value}
         if "MailFromDomain" in mail_from:
