@@ -9,31 +9,49 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ses_constructs.feedback import FeedbackPipeline
-    from ses_constructs.identity import Dkim, Dmarc, Dns, DnsRecord, DomainIdentity
+    from ses_constructs.identity import (
+        Bimi,
+        Dkim,
+        Dmarc,
+        DmarcReportAuthorisation,
+        Dns,
+        DnsRecord,
+        DomainIdentity,
+        TlsRpt,
+    )
+    from ses_constructs.identity.mta_sts import MtaSts
     from ses_constructs.sending import EventType, SendingConfigurationSet, SnsEventDestination
 
 __all__ = [
+    "Bimi",
     "Dkim",
     "Dmarc",
+    "DmarcReportAuthorisation",
     "Dns",
     "DnsRecord",
     "DomainIdentity",
     "EventType",
     "FeedbackPipeline",
+    "MtaSts",
     "SendingConfigurationSet",
     "SnsEventDestination",
+    "TlsRpt",
 ]
 
 _FOLDERS = {
+    "Bimi": "identity",
     "Dkim": "identity",
     "Dmarc": "identity",
+    "DmarcReportAuthorisation": "identity",
     "Dns": "identity",
     "DnsRecord": "identity",
     "DomainIdentity": "identity",
     "EventType": "sending",
     "FeedbackPipeline": "feedback",
+    "MtaSts": "identity.mta_sts",
     "SendingConfigurationSet": "sending",
     "SnsEventDestination": "sending",
+    "TlsRpt": "identity",
 }
 
 

@@ -36,6 +36,11 @@ class Dns(ABC):
         :param removal_policy: what happens to them when the stack is deleted.
         """
 
+    @property
+    def hosted_zone(self) -> route53.IHostedZone | None:
+        """The Route 53 zone of this account that records go to: ACM proves a domain there by itself. Default: None."""
+        return None
+
     @staticmethod
     def route53(zone: route53.IHostedZone) -> Dns:
         """Publish in a Route 53 hosted zone of the same account.
@@ -58,10 +63,15 @@ class Dns(ABC):
 
 class _Route53(Dns):
     def __init__(self, zone: route53.IHostedZone) -> None:
+        self._zone = zone
         # Read once: each property is a call into the CDK, and many domains share a zone.
         self._zone_id = zone.hosted_zone_id
         name = zone.zone_name
         self._zone_name = name if is_token(name) else name.rstrip(".").lower()
+
+    @property
+    def hosted_zone(self) -> route53.IHostedZone:
+        return self._zone
 
     def publish(
         self, scope: Construct, *, domain: str, records: Sequence[DnsRecord], removal_policy: RemovalPolicy

@@ -17,6 +17,7 @@ from ses_constructs._kit.checks import domain_name, fail, is_token, is_within, i
 from ses_constructs.identity.dkim import Dkim
 from ses_constructs.identity.dmarc import Dmarc
 from ses_constructs.identity.records import DnsRecord, mail_from_records
+from ses_constructs.identity.report_authorisation import warn_unless_authorised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +68,7 @@ class DomainIdentity(Construct):
         self.mail_from_domain = self._mail_from_domain(mail_from)
         if dmarc is not None:
             self._check_dmarc(dmarc)
+            warn_unless_authorised(self, self.domain, dmarc.report_domains())
 
         dkim = dkim if dkim is not None else Dkim.easy()
         self._configuration_set = configuration_set
