@@ -59,6 +59,8 @@ class Dmarc:
                 self._check_word(name, value, get_args(Policy))
         for name in ("dkim_alignment", "spf_alignment"):
             self._check_word(name, getattr(self, name), get_args(Alignment))
+        if not isinstance(self.testing, bool):
+            raise ValueError(f"Dmarc: testing must be True or False, got {self.testing!r}")
         for name in ("aggregate_reports", "failure_reports"):
             _check_addresses(name, getattr(self, name))
         self._check_failure_options()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Annotations, RemovalPolicy
+from aws_cdk import Annotations, RemovalPolicy, Stack
 from constructs import Construct
 
 from ses_constructs._kit.checks import domain_name, fail, is_token, items
@@ -28,7 +28,8 @@ class DmarcReportAuthorisation(Construct):
     Receivers of mail drop a report address that is in another organisational domain than the DMARC record, unless the
     address's domain says in DNS that it agrees. This is what the domain of the **addresses** publishes; the domains
     that the reports are about name those addresses in their :class:`Dmarc`. Within one organisational domain
-    (``example.com`` and ``mail.example.com``) none of this is needed.
+    (``example.com`` and ``mail.example.com``) none of this is needed. Where a :class:`DomainIdentity` of the same app
+    has warned that consent is missing, or would later in the same stack, the warning goes.
 
     Defines: through *dns* one TXT record a policy domain. They leave DNS with the construct.
     """
@@ -62,10 +63,10 @@ class DmarcReportAuthorisation(Construct):
         name = authorisation_name(policy_domain, self.report_domain)
         if not is_token(name) and len(name) > 253:
             fail(self, "policy_domains", "must leave the record's name within 253 characters", name)
-        # An identity in this app may have warned that the record is missing, or will.
-        Annotations.of(self.node.root).acknowledge_warning(
-            warning_id(policy_domain, self.report_domain), f"{self.node.path} publishes it"
-        )
+        # Acknowledged at the root, warnings that are there go; only at the stack, it also counts for those to come.
+        for scope in (self.node.root, Stack.of(self)):
+            warning = warning_id(policy_domain, self.report_domain)
+            Annotations.of(scope).acknowledge_warning(warning, "DmarcReportAuthorisation publishes the record")
         return DnsRecord(name, "TXT", (_CONSENT,), f"DMARC: reports of {policy_domain} are welcome here")
 
 
