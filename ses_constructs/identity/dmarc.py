@@ -7,9 +7,9 @@ https://docs.aws.amazon.com/ses/latest/dg/send-email-authentication-dmarc.html.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
-from urllib.parse import quote
 
-from ses_constructs._kit.checks import domain_problem, is_token
+from ses_constructs._kit.checks import is_token
+from ses_constructs.identity.report_uris import is_address, mailto
 
 Policy = Literal["none", "quarantine", "reject"]
 Alignment = Literal["relaxed", "strict"]
@@ -59,6 +59,8 @@ class Dmarc:
                 self._check_word(name, value, get_args(Policy))
         for name in ("dkim_alignment", "spf_alignment"):
             self._check_word(name, getattr(self, name), get_args(Alignment))
+        if not isinstance(self.testing, bool):
+            raise ValueError(f"Dmarc: testing must be True or False, got {self.testing!r}")
         for name in ("aggregate_reports", "failure_reports"):
             _check_addresses(name, getattr(self, name))
         self._check_failure_options()
@@ -79,7 +81,8 @@ class Dmarc:
 
     def _check_failure_options(self) -> None:
         options = self.failure_options
-        if isinstance(options, str) or any(option not in _FAILURE_OPTIONS for option in options):
+        is_list = isinstance(options, Sequence) and not isinstance(options, str)
+        if not is_list or any(option not in _FAILURE_OPTIONS for option in options):
             raise ValueError(f"Dmarc: failure_options must be a list of 0, 1, d and s, got {options!r}")
         if "0" in options and "1" in options:
             raise ValueError(f"Dmarc: failure_options 0 and 1 exclude each other, got {options!r}")
@@ -99,28 +102,17 @@ class Dmarc:
         if self.spf_alignment == "strict":
             tags.append(("aspf", "s"))
         if self.aggregate_reports:
-            tags.append(("rua", _mailto(self.aggregate_reports)))
+            tags.append(("rua", ",".join(mailto(address) for address in self.aggregate_reports)))
         if self.failure_reports:
-            tags.append(("ruf", _mailto(self.failure_reports)))
+            tags.append(("ruf", ",".join(mailto(address) for address in self.failure_reports)))
         if self.failure_options:
             tags.append(("fo", ":".join(self.failure_options)))
         return "; ".join(f"{name}={value}" for name, value in tags)
 
 
 def _check_addresses(name: str, addresses: Sequence[str]) -> None:
-    if isinstance(addresses, str):
+    if isinstance(addresses, str) or not isinstance(addresses, Sequence):
         raise ValueError(f"Dmarc: {name} must be a list of addresses, got {addresses!r}")
     for address in addresses:
-        if is_token(address):
-            continue
-        local, at, domain = address.rpartition("@")
-        printable = all(" " < character <= "~" and character != ";" for character in address)
-        if not (local and at and printable) or local.startswith("mailto:") or domain_problem(domain) is not None:
+        if not is_address(address):
             raise ValueError(f"Dmarc: {name} must be plain addresses like dmarc@example.com, got {address!r}")
-
-
-def _mailto(addresses: Sequence[str]) -> str:
-    # `,` separates URIs and `!` once introduced a size limit: inside an address both must be percent-encoded.
-    return ",".join(
-        f"mailto:{address if is_token(address) else quote(address, safe='@+._-=/')}" for address in addresses
-    )

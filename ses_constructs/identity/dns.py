@@ -48,6 +48,11 @@ class Dns(ABC):
             scope, "spf", "cannot be merged into existing records by this publisher; leave it out", type(self).__name__
         )
 
+    @property
+    def hosted_zone(self) -> route53.IHostedZone | None:
+        """The Route 53 zone of this account that records go to: ACM proves a domain there by itself. Default: None."""
+        return None
+
     @staticmethod
     def route53(zone: route53.IHostedZone) -> Dns:
         """Publish in a Route 53 hosted zone of the same account.
@@ -93,9 +98,14 @@ def check_zone(scope: Construct, domain: str, zone_name: str) -> None:
 
 class _Route53(Dns):
     def __init__(self, zone: route53.IHostedZone) -> None:
+        self._zone = zone
         # Read once: each property is a call into the CDK, and many domains share a zone.
         self._zone_id = zone.hosted_zone_id
         self._zone_name = zone.zone_name
+
+    @property
+    def hosted_zone(self) -> route53.IHostedZone:
+        return self._zone
 
     def publish(
         self, scope: Construct, *, domain: str, records: Sequence[DnsRecord], removal_policy: RemovalPolicy

@@ -15,6 +15,7 @@ from ses_constructs._kit.checks import domain_name, fail, is_token, is_within
 from ses_constructs.identity.dkim import DeterministicDkim, Dkim
 from ses_constructs.identity.dmarc import Dmarc
 from ses_constructs.identity.records import DnsRecord, mail_from_records
+from ses_constructs.identity.report_authorisation import warn_unless_authorised
 from ses_constructs.identity.sending_identity import SendingIdentity
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class DomainIdentity(SendingIdentity):
         self.mail_from_domain = self._mail_from_domain(mail_from)
         if dmarc is not None:
             self._check_dmarc(dmarc)
+            warn_unless_authorised(self, self.domain, dmarc.report_domains())
 
         if existing not in ("fail", "adopt"):
             fail(self, "existing", "must be 'fail' or 'adopt'", existing)

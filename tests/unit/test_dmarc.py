@@ -74,6 +74,7 @@ def test_the_policy_comes_second_for_readers_of_the_older_standard() -> None:
         ({"nonexistent_subdomain_policy": ""}, "nonexistent_subdomain_policy must be one of"),
         ({"dkim_alignment": "s"}, "dkim_alignment must be one of relaxed, strict, got 's'"),
         ({"spf_alignment": None}, "spf_alignment must be one of"),
+        ({"testing": "n"}, "testing must be True or False, got 'n'"),
         ({"aggregate_reports": "d@example.com"}, "aggregate_reports must be a list"),
         ({"aggregate_reports": ["mailto:d@example.com"]}, "must be plain addresses"),
         ({"aggregate_reports": ["d@example"]}, "must be plain addresses"),
@@ -88,3 +89,40 @@ def test_the_policy_comes_second_for_readers_of_the_older_standard() -> None:
 def test_values_outside_of_the_standard_are_refused(arguments: dict[str, Any], rule: str) -> None:
     with pytest.raises(ValueError, match=rule):
         Dmarc(**arguments)
+
+
+WORDS = {"policy", "subdomain_policy", "nonexistent_subdomain_policy", "dkim_alignment", "spf_alignment"}
+LISTS = {"aggregate_reports", "failure_reports", "failure_options"}
+NEITHER_POLICY_NOR_ALIGNMENT = (st.text(max_size=12) | st.integers() | st.lists(st.text(max_size=3))).filter(
+    lambda value: value not in (*POLICIES, "relaxed", "strict")
+)
+NO_LIST = st.text(max_size=12) | st.integers() | st.none() | st.booleans()
+# What separates tags, what is not printable, what is not ASCII, and what is no address at all.
+NO_ADDRESS = (
+    st.builds("{}{}@example.com".format, LOCAL_PARTS, st.sampled_from([";", " ", "\t", "\r\n", "\x00", "\x7f", "é"]))
+    | st.builds("user@{}example.com".format, st.sampled_from(["-", "_", ".", " ", ";", "ü", "a..", "*."]))
+    | st.builds("mailto:{}".format, ADDRESSES)
+    | st.builds("{}@localhost".format, LOCAL_PARTS)
+    | LOCAL_PARTS
+    | st.none()
+    | st.integers()
+)
+
+
+@given(st.sampled_from(sorted(WORDS)), NEITHER_POLICY_NOR_ALIGNMENT)
+def test_no_other_word_gets_into_the_record(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"Dmarc: {name} must be one of"):
+        Dmarc(**{name: value})
+
+
+@given(st.sampled_from(sorted(LISTS)), NO_LIST)
+def test_nothing_but_a_list_is_taken_for_one(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"Dmarc: {name} must be a list"):
+        Dmarc(**{name: value})
+
+
+@given(st.sampled_from(["aggregate_reports", "failure_reports"]), st.lists(ADDRESSES, max_size=2), NO_ADDRESS)
+def test_no_list_of_reports_has_anything_but_addresses(name: str, addresses: list[str], value: Any) -> None:
+    given_reports: dict[str, Any] = {name: [*addresses, value]}
+    with pytest.raises(ValueError, match=f"Dmarc: {name} must be plain addresses"):
+        Dmarc(**given_reports)

@@ -17,9 +17,9 @@ def test_importing_the_library_loads_no_part_of_the_cdk() -> None:
     assert not {name for name in loaded_after("import ses_constructs") if name.startswith("aws_cdk")}
 
 
-def test_identities_load_neither_lambda_nor_ec2() -> None:
+def test_identities_load_nothing_of_lambda_ec2_and_cloudfront() -> None:
     loaded = loaded_after("from ses_constructs import DomainIdentity, Dns, Dkim, Dmarc")
-    assert not loaded & {"aws_cdk.aws_lambda", "aws_cdk.aws_ec2", "aws_cdk.aws_dynamodb"}
+    assert not loaded & {"aws_cdk.aws_lambda", "aws_cdk.aws_ec2", "aws_cdk.aws_dynamodb", "aws_cdk.aws_cloudfront"}
 
 
 @pytest.mark.parametrize("name", ses_constructs.__all__)
