@@ -11,46 +11,65 @@ if TYPE_CHECKING:
     from ses_constructs.feedback import FeedbackPipeline
     from ses_constructs.identity import (
         Bimi,
+        CrossAccountDnsRole,
         Dkim,
         Dmarc,
         DmarcReportAuthorisation,
         Dns,
         DnsRecord,
         DomainIdentity,
+        EmailAddressIdentity,
+        Spf,
         TlsRpt,
     )
     from ses_constructs.identity.mta_sts import MtaSts
+    from ses_constructs.identity.notifications import IdentityNotifications
+    from ses_constructs.identity.sending_policy import IdentitySendingPolicy
+    from ses_constructs.identity.verification import IdentityVerification
     from ses_constructs.sending import EventType, SendingConfigurationSet, SnsEventDestination
 
 __all__ = [
     "Bimi",
+    "CrossAccountDnsRole",
     "Dkim",
     "Dmarc",
     "DmarcReportAuthorisation",
     "Dns",
     "DnsRecord",
     "DomainIdentity",
+    "EmailAddressIdentity",
     "EventType",
     "FeedbackPipeline",
+    "IdentityNotifications",
+    "IdentitySendingPolicy",
+    "IdentityVerification",
     "MtaSts",
     "SendingConfigurationSet",
     "SnsEventDestination",
+    "Spf",
     "TlsRpt",
 ]
 
+# Some are not handed on by their folder: they load Lambda or CloudFront, which most programs do without.
 _FOLDERS = {
     "Bimi": "identity",
+    "CrossAccountDnsRole": "identity",
     "Dkim": "identity",
     "Dmarc": "identity",
     "DmarcReportAuthorisation": "identity",
     "Dns": "identity",
     "DnsRecord": "identity",
     "DomainIdentity": "identity",
+    "EmailAddressIdentity": "identity",
     "EventType": "sending",
     "FeedbackPipeline": "feedback",
+    "IdentityNotifications": "identity.notifications",
+    "IdentitySendingPolicy": "identity.sending_policy",
+    "IdentityVerification": "identity.verification",
     "MtaSts": "identity.mta_sts",
     "SendingConfigurationSet": "sending",
     "SnsEventDestination": "sending",
+    "Spf": "identity",
     "TlsRpt": "identity",
 }
 

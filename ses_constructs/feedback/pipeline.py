@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-sqs-as-subscriber.html.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from aws_cdk import ArnFormat, Aws, Duration, Fn, RemovalPolicy, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -21,12 +21,14 @@ from constructs import Construct
 from ses_constructs._kit.checks import fail, items
 from ses_constructs._kit.functions import make_function
 from ses_constructs._kit.keys import allow_service, grant_use
+from ses_constructs._kit.topics import checked_topic
 from ses_constructs.feedback.ledger import suppression_table
 from ses_constructs.sending import EventType, SendingConfigurationSet
-from ses_constructs.sending.topics import checked_topic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ses_constructs.identity import SendingIdentity
 
 _RETENTION = Duration.days(14)  # the most that SQS offers
 _TIMEOUT = Duration.seconds(30)
@@ -40,8 +42,9 @@ _BATCHING_WINDOW = Duration.seconds(1)  # a batch above ten messages needs a win
 class FeedbackPipeline(Construct):
     """Keep on record who must not be mailed again, and lose no bounce and no complaint on the way.
 
-    Defines: a topic (for configuration sets), a queue with its dead-letter queue, the function, the suppression table,
-    one key that encrypts all of them, and an alarm each for dead letters and for messages that wait too long.
+    Defines: a topic (for configuration sets and identities), a queue with its dead-letter queue, the function, the
+    suppression table, one key that encrypts all of them, and an alarm each for dead letters and for messages that wait
+    too long.
     """
 
     def __init__(
@@ -49,7 +52,7 @@ class FeedbackPipeline(Construct):
         scope: Construct,
         id: str,
         *,
-        sources: Sequence[SendingConfigurationSet | sns.ITopic],
+        sources: Sequence[SendingConfigurationSet | SendingIdentity | sns.ITopic],
         topic: sns.ITopic | None = None,
         queue: sqs.IQueue | None = None,
         dead_letter_queue: sqs.IQueue | None = None,
@@ -60,10 +63,11 @@ class FeedbackPipeline(Construct):
         alarm_actions: Sequence[cloudwatch.IAlarmAction] = (),
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
-        """:param sources: configuration sets, whose bounces and complaints are then published to *topic*; or topics
-            that get SES's event publishing or identity notifications already.
+        """:param sources: configuration sets and identities, whose bounces and complaints are then published to
+            *topic*; or topics that get SES's event publishing or identity notifications already. An identity tells of
+            all its mail: of mail with a configuration set among *sources* it is a second word on the same.
 
-        :param topic: your topic for the configuration sets among *sources*. Default: a new one.
+        :param topic: your topic for the configuration sets and identities among *sources*. Default: a new one.
         :param queue: your queue. It must redrive to *dead_letter_queue* after *max_receive_count* receives, and hide
             messages for at least 180 seconds. Default: a new one that keeps messages for 14 days.
         :param dead_letter_queue: your dead-letter queue; goes together with *queue*.
@@ -82,15 +86,16 @@ class FeedbackPipeline(Construct):
         super().__init__(scope, id)
         self._check(sources, topic, queue, dead_letter_queue, max_receive_count)
         sets = [source for source in sources if isinstance(source, SendingConfigurationSet)]
-        topics: list[sns.ITopic] = [source for source in sources if not isinstance(source, SendingConfigurationSet)]
+        identities = [source for source in sources if _is_identity(source)]
+        topics = [source for source in sources if _is_topic(source)]
         for given in topics:
             checked_topic(self, "sources", given)
 
         self.encryption_key: kms.IKey = encryption_key if encryption_key is not None else self._key(removal_policy)
         """The key that encrypts what was made here."""
         self.topic: sns.ITopic | None = topic
-        """Where the configuration sets publish to; None if no source is one."""
-        if sets and self.topic is None:
+        """Where the configuration sets and identities publish to; None if no source is one."""
+        if (sets or identities) and self.topic is None:
             self.topic = sns.Topic(self, "Topic", master_key=self.encryption_key, enforce_ssl=True)
 
         self.dead_letter_queue: sqs.IQueue = (
@@ -106,6 +111,9 @@ class FeedbackPipeline(Construct):
             )
             # Deployed after the way to the queue is open, and deleted before it is closed: no event falls between.
             destination.node.add_dependency(*subscriptions)
+        for identity in identities:
+            assert self.topic is not None
+            identity.set_notification_topic(self.topic).node.add_dependency(*subscriptions)
 
         self.table: dynamodb.ITable = (
             table if table is not None else suppression_table(self, "Table", self.encryption_key, removal_policy)
@@ -141,17 +149,17 @@ class FeedbackPipeline(Construct):
 
     def _check(
         self,
-        sources: Sequence[SendingConfigurationSet | sns.ITopic],
+        sources: Sequence[SendingConfigurationSet | SendingIdentity | sns.ITopic],
         topic: sns.ITopic | None,
         queue: sqs.IQueue | None,
         dead_letter_queue: sqs.IQueue | None,
         max_receive_count: int,
     ) -> None:
-        for source in items(self, "sources", sources, what="configuration sets and topics"):
-            if not isinstance(source, SendingConfigurationSet) and not hasattr(source, "topic_arn"):
-                fail(self, "sources", "must be each a SendingConfigurationSet or an SNS topic", source)
-        if topic is not None and not any(isinstance(source, SendingConfigurationSet) for source in sources):
-            fail(self, "topic", "is for configuration sets, and sources must then name one", sources)
+        for source in items(self, "sources", sources, what="configuration sets, identities and topics"):
+            if not isinstance(source, SendingConfigurationSet) and not _is_identity(source) and not _is_topic(source):
+                fail(self, "sources", "must be each a SendingConfigurationSet, an identity or an SNS topic", source)
+        if topic is not None and all(_is_topic(source) for source in sources):
+            fail(self, "topic", "is for configuration sets and identities, and sources must then name one", sources)
         if (queue is None) != (dead_letter_queue is None):
             given = "queue" if queue is not None else "dead_letter_queue"
             fail(self, "queue and dead_letter_queue", "must be given together", f"{given} alone")
@@ -273,6 +281,15 @@ class FeedbackPipeline(Construct):
         if actions:
             alarm.add_alarm_action(*actions)
         return alarm
+
+
+def _is_identity(source: object) -> TypeGuard[SendingIdentity]:
+    # By what it has: the folder of identities is not loaded for a pipeline without any.
+    return hasattr(source, "set_notification_topic")
+
+
+def _is_topic(source: object) -> TypeGuard[sns.ITopic]:
+    return hasattr(source, "topic_arn")
 
 
 def _distinct(*keys: kms.IKey | None) -> list[kms.IKey]:

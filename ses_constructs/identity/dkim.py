@@ -18,7 +18,7 @@ from ses_constructs.identity.records import DnsRecord
 from ses_constructs.identity.rsa import public_key_base64, rsa_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _EASY_KEY_LENGTHS = {
     1024: ses.EasyDkimSigningKeyLength.RSA_1024_BIT,
@@ -26,19 +26,27 @@ _EASY_KEY_LENGTHS = {
 }
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_DkimSigningAttributes.html
 _SELECTOR = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?")
+_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]")
 _PURPOSE = "DKIM: proves the domain is yours"
 
 
 class Dkim(ABC):
-    """How a domain signs its mail. Made by :meth:`easy` or :meth:`byo`."""
+    """How a domain signs its mail. Made by :meth:`easy`, :meth:`byo` or :meth:`deterministic`."""
 
     @abstractmethod
-    def signing(self) -> ses.DkimIdentity:
-        """Return the CDK's own value for it."""
+    def signing(self) -> ses.DkimIdentity | None:
+        """Return the CDK's own value for it; None if CloudFormation has none."""
 
     @abstractmethod
-    def records(self, identity: ses.EmailIdentity, domain: str) -> Sequence[DnsRecord]:
-        """Return the records that receivers, and SES itself, look for."""
+    def settings(self) -> Mapping[str, str] | None:
+        """Return what the custom resource needs to set it; None if it would have to be told a secret."""
+
+    @abstractmethod
+    def records(self, tokens: Sequence[tuple[str, str]], domain: str) -> Sequence[DnsRecord]:
+        """Return the records that have to be made for receivers, and for SES itself.
+
+        :param tokens: name and target of the three records of Easy DKIM.
+        """
 
     @staticmethod
     def easy(key_length: int = 2048) -> Dkim:
@@ -69,6 +77,22 @@ class Dkim(ABC):
             raise ValueError("Dkim.byo: private_key must be a SecretValue, for a template is no place for a key")
         return _ByoDkim(selector, _checked_public_key(public_key), private_key)
 
+    @staticmethod
+    def deterministic(*, parent_region: str) -> Dkim:
+        """Sign with the keys that SES made for the same domain in another region (Deterministic Easy DKIM).
+
+        The DKIM records of the parent serve for both, so none is made. As every region needs a MAIL FROM domain of its
+        own and a domain has one DMARC record, give *mail_from* another label here and no *dmarc*. The parent must use
+        Easy DKIM, and cannot be deleted while a copy is there. See
+        https://docs.aws.amazon.com/ses/latest/dg/send-email-authentication-dkim-deed.html.
+
+        :param parent_region: region of the parent identity, in the same account, such as ``eu-west-1``.
+        :raises ValueError: for what is no region.
+        """
+        if not isinstance(parent_region, str) or not _REGION.fullmatch(parent_region):
+            raise ValueError(f"Dkim.deterministic: parent_region must be like eu-west-1, got {parent_region!r}")
+        return DeterministicDkim(parent_region)
+
 
 class _EasyDkim(Dkim):
     def __init__(self, key_length: int) -> None:
@@ -77,8 +101,11 @@ class _EasyDkim(Dkim):
     def signing(self) -> ses.DkimIdentity:
         return _easy_dkim(self._key_length)
 
-    def records(self, identity: ses.EmailIdentity, domain: str) -> Sequence[DnsRecord]:
-        return [DnsRecord(record.name, "CNAME", (record.value,), _PURPOSE) for record in identity.dkim_records]
+    def settings(self) -> Mapping[str, str]:
+        return {"DkimOrigin": "AWS_SES", "DkimKeyLength": f"RSA_{self._key_length}_BIT"}
+
+    def records(self, tokens: Sequence[tuple[str, str]], domain: str) -> Sequence[DnsRecord]:
+        return [DnsRecord(name, "CNAME", (target,), _PURPOSE) for name, target in tokens]
 
 
 class _ByoDkim(Dkim):
@@ -90,9 +117,31 @@ class _ByoDkim(Dkim):
     def signing(self) -> ses.DkimIdentity:
         return ses.DkimIdentity.byo_dkim(selector=self._selector, private_key=self._private_key)
 
-    def records(self, identity: ses.EmailIdentity, domain: str) -> Sequence[DnsRecord]:
+    def settings(self) -> None:
+        return None
+
+    def records(self, tokens: Sequence[tuple[str, str]], domain: str) -> Sequence[DnsRecord]:
         text = f"v=DKIM1; k=rsa; p={self._public_key}"
         return [DnsRecord(f"{self._selector}._domainkey.{domain}", "TXT", (text,), _PURPOSE)]
+
+
+class DeterministicDkim(Dkim):
+    """Made by :meth:`Dkim.deterministic`."""
+
+    def __init__(self, parent_region: str) -> None:
+        """:param parent_region: checked."""
+        self.parent_region = parent_region
+
+    def signing(self) -> None:
+        """Return None."""
+
+    def settings(self) -> Mapping[str, str]:
+        """Return the origin that SES names after the region."""
+        return {"DkimOrigin": f"AWS_SES_{self.parent_region.upper().replace('-', '_')}"}
+
+    def records(self, tokens: Sequence[tuple[str, str]], domain: str) -> Sequence[DnsRecord]:
+        """Return nothing: the records are there, as those of the parent."""
+        return ()
 
 
 @cache

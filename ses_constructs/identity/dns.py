@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from constructs import Construct
 
     from ses_constructs.identity.records import DnsRecord
+    from ses_constructs.identity.spf import Spf
 
 
 class Dns(ABC):
@@ -35,6 +36,17 @@ class Dns(ABC):
         :param records: all records of the identity, names and values possibly tokens.
         :param removal_policy: what happens to them when the stack is deleted.
         """
+
+    def merge_spf(self, scope: Construct, *, domain: str, spf: Spf, removal_policy: RemovalPolicy) -> None:
+        """Define what adds the terms of *spf* to the SPF record of *domain*, and loses nothing of what is there.
+
+        A publisher that cannot do so need not define this.
+
+        :raises ValueError: then.
+        """
+        fail(
+            scope, "spf", "cannot be merged into existing records by this publisher; leave it out", type(self).__name__
+        )
 
     @property
     def hosted_zone(self) -> route53.IHostedZone | None:
@@ -53,6 +65,21 @@ class Dns(ABC):
         return _Route53(zone)
 
     @staticmethod
+    def route53_cross_account(*, zone_name: str, hosted_zone_id: str, role_arn: str) -> Dns:
+        """Publish in a Route 53 hosted zone of another account, through a role there.
+
+        All records of one identity are one atomic change, made by a function in this stack. A record that is already
+        there stops the deployment and is left as it is; one that somebody has changed since is left when the rest goes.
+
+        :param zone_name: name of the zone, such as ``example.com``.
+        :param hosted_zone_id: its id.
+        :param role_arn: the role that this account may assume; make it with :class:`CrossAccountDnsRole`.
+        """
+        from ses_constructs.identity.cross_account import CrossAccountRoute53
+
+        return CrossAccountRoute53(zone_name=zone_name, hosted_zone_id=hosted_zone_id, role_arn=role_arn)
+
+    @staticmethod
     def manual() -> Dns:
         """Publish nothing: the stack's outputs say which records to make by hand, wherever the domain's DNS is.
 
@@ -61,13 +88,20 @@ class Dns(ABC):
         return _Manual()
 
 
+def check_zone(scope: Construct, domain: str, zone_name: str) -> None:
+    """Refuse a zone that is not the domain's or one of its parents'; tokens are let through."""
+    if is_token(zone_name) or is_token(domain):
+        return
+    if not is_within(domain, zone_name.rstrip(".").lower()):
+        fail(scope, "dns", f"must be the hosted zone of {domain} or of one of its parents", zone_name)
+
+
 class _Route53(Dns):
     def __init__(self, zone: route53.IHostedZone) -> None:
         self._zone = zone
         # Read once: each property is a call into the CDK, and many domains share a zone.
         self._zone_id = zone.hosted_zone_id
-        name = zone.zone_name
-        self._zone_name = name if is_token(name) else name.rstrip(".").lower()
+        self._zone_name = zone.zone_name
 
     @property
     def hosted_zone(self) -> route53.IHostedZone:
@@ -76,8 +110,7 @@ class _Route53(Dns):
     def publish(
         self, scope: Construct, *, domain: str, records: Sequence[DnsRecord], removal_policy: RemovalPolicy
     ) -> None:
-        if not is_token(self._zone_name) and not is_token(domain) and not is_within(domain, self._zone_name):
-            fail(scope, "dns", f"must be the hosted zone of {domain} or of one of its parents", self._zone_name)
+        check_zone(scope, domain, self._zone_name)
         # The names of Easy DKIM records are complete host names known only at deploy time. The L2 record classes
         # cannot see that and append the zone's name a second time, hence the record sets of the L1.
         group = route53.CfnRecordSetGroup(
@@ -96,6 +129,13 @@ class _Route53(Dns):
         )
         group.apply_removal_policy(removal_policy)
 
+    def merge_spf(self, scope: Construct, *, domain: str, spf: Spf, removal_policy: RemovalPolicy) -> None:
+        from ses_constructs.identity.shared_spf import spf_terms
+
+        spf_terms(
+            scope, "Spf", zone_id=self._zone_id, role_arn=None, domain=domain, spf=spf, removal_policy=removal_policy
+        )
+
 
 class _Manual(Dns):
     def publish(
@@ -112,6 +152,14 @@ class _Manual(Dns):
                 value=f"{record.name} {record.type} {' | '.join(record.presentation())}",
             )
         CfnOutput(scope, "ZoneFile", description=f"The records of {domain} for a zone file", value="\n".join(lines))
+
+    def merge_spf(self, scope: Construct, *, domain: str, spf: Spf, removal_policy: RemovalPolicy) -> None:
+        CfnOutput(
+            scope,
+            "Spf",
+            description=f"To add to the SPF record of {domain}, before its end; a new record ends in {spf.qualifier}",
+            value=" ".join(spf.terms),
+        )
 
 
 def _absolute(record_type: str, value: str) -> str:

@@ -6,28 +6,30 @@ See https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from aws_cdk import Aws, RemovalPolicy, Stack
-from aws_cdk import aws_iam as iam
+from aws_cdk import Aws, RemovalPolicy
 from aws_cdk import aws_ses as ses
-from constructs import Construct
 
-from ses_constructs._kit.checks import domain_name, fail, is_token, is_within, items
-from ses_constructs.identity.dkim import Dkim
+from ses_constructs._kit.checks import domain_name, fail, is_token, is_within
+from ses_constructs.identity.dkim import DeterministicDkim, Dkim
 from ses_constructs.identity.dmarc import Dmarc
 from ses_constructs.identity.records import DnsRecord, mail_from_records
 from ses_constructs.identity.report_authorisation import warn_unless_authorised
+from ses_constructs.identity.sending_identity import SendingIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from constructs import Construct
+
     from ses_constructs.identity.dns import Dns
+    from ses_constructs.identity.spf import Spf
 
 _DMARC_TTL = 3600  # seconds; receivers look it up for every mail, and a roll-out changes it rarely
 
 
-class DomainIdentity(Construct):
+class DomainIdentity(SendingIdentity):
     """Send from every address of *domain*, so that receivers can tell it is you.
 
     Defines: the email identity, and through *dns* its DKIM records, MX and SPF of the MAIL FROM domain, and DMARC.
@@ -44,8 +46,10 @@ class DomainIdentity(Construct):
         dkim: Dkim | None = None,
         mail_from: str | None = "bounce",
         dmarc: Dmarc | None = Dmarc(),  # noqa: B008 - a frozen value, and the default that readers should see
+        spf: Spf | None = None,
         configuration_set: ses.IConfigurationSet | None = None,
         feedback_forwarding: bool = False,
+        existing: Literal["fail", "adopt"] = "fail",
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         """:param domain: such as ``example.com`` or ``mail.example.com``; at most 253 characters.
@@ -53,79 +57,45 @@ class DomainIdentity(Construct):
         :param dns: where the records go, for example ``Dns.route53(zone)``; the zone may be a parent of the domain.
         :param dkim: how mail is signed. Default: ``Dkim.easy()``, 2048 bits.
         :param mail_from: label below the domain that receives bounces and carries the SPF record, so that SPF aligns
-            with the From domain. Never send from it or receive at it. None: amazonses.com, which never aligns.
+            with the From domain. Never send from it or receive at it. None: amazonses.com, which never aligns, or what
+            an adopted identity has.
         :param dmarc: the DMARC record. Default: policy ``none``. None: no record is made, for a domain that has one.
+        :param spf: what to add to the SPF record of the domain itself, ``Spf.include_ses()``. Default: nothing, for SES
+            does not need it: SPF is checked on the MAIL FROM domain.
         :param configuration_set: used for mail from this domain that names no set itself.
         :param feedback_forwarding: whether SES also mails bounces and complaints to the sender. SES does so in any
             case while nothing else receives them.
+        :param existing: what to do if the account has this identity already, made by hand or by another tool. ``fail``
+            stops the deployment. ``adopt`` takes the identity over or makes it: sets what is declared here and leaves
+            the rest, does not touch DKIM unless *dkim* is given, and leaves the identity behind, as it is then, when
+            it leaves the stack. Records that are there too are in the way of ``Dns.route53``: delete them just before,
+            or leave them with ``Dns.manual()``. Changing this on a deployed identity makes another resource of the
+            same name: deploy the change with *removal_policy* at its default, so that the identity outlives it.
         :param removal_policy: what becomes of the identity and its records when they leave the stack. Default: kept,
             for mail stops without them, except when their first deployment is rolled back.
         :raises ValueError: for a malformed domain or label, a zone that is not the domain's, a DMARC record that can
-            never pass or whose reports SES would swallow.
+            never pass or whose reports SES would swallow, or a key of your own for an identity to adopt.
         """
-        super().__init__(scope, id)
-        self.domain = domain_name(self, "domain", domain)
+        super().__init__(scope, id, configuration_set=configuration_set, feedback_forwarding=feedback_forwarding)
+        self.domain = self._name = domain_name(self, "domain", domain)
         self.mail_from_domain = self._mail_from_domain(mail_from)
         if dmarc is not None:
             self._check_dmarc(dmarc)
             warn_unless_authorised(self, self.domain, dmarc.report_domains())
 
-        dkim = dkim if dkim is not None else Dkim.easy()
-        self._configuration_set = configuration_set
-        self.identity = ses.EmailIdentity(
-            self,
-            "Identity",
-            identity=ses.Identity.domain(self.domain),
-            dkim_identity=dkim.signing(),
-            mail_from_domain=self.mail_from_domain,
-            feedback_forwarding=feedback_forwarding,
-            configuration_set=self._configuration_set,
-        )
-        self.identity.apply_removal_policy(removal_policy)
+        if existing not in ("fail", "adopt"):
+            fail(self, "existing", "must be 'fail' or 'adopt'", existing)
+        signing = dkim if dkim is not None else Dkim.easy()
+        if existing == "adopt" or isinstance(signing, DeterministicDkim):
+            tokens = self._custom_identity(dkim, existing, removal_policy)
+        else:
+            tokens = self._cfn_identity(signing, removal_policy)
 
-        self.records: Sequence[DnsRecord] = tuple(self._records(dkim, dmarc))
+        self.records: Sequence[DnsRecord] = tuple(self._records(signing, tokens, dmarc))
         """Every record that the domain needs."""
         dns.publish(self, domain=self.domain, records=self.records, removal_policy=removal_policy)
-
-    @property
-    def identity_arn(self) -> str:
-        """The ARN that IAM policies name."""
-        return self.identity.email_identity_arn
-
-    def grant_send(
-        self,
-        grantee: iam.IGrantable,
-        *,
-        from_addresses: Sequence[str] | None = None,
-        configuration_sets: Sequence[ses.IConfigurationSet] = (),
-    ) -> iam.Grant:
-        """Let *grantee* send from this domain, over the API and over SMTP.
-
-        SES checks ``ses:SendRawEmail`` for raw messages and SMTP, ``ses:SendEmail`` for the others, and checks both on
-        the identity **and** on the configuration set in use.
-
-        :param from_addresses: only with these From addresses; ``*`` and ``?`` match as in IAM, and IAM compares with
-            regard to case. Default: every address of the domain.
-        :param configuration_sets: sets that the grantee may name. The identity's default set is always included.
-        :raises ValueError: if from_addresses is a plain string or empty.
-        """
-        sets = list(configuration_sets)
-        if self._configuration_set is not None:
-            sets.append(self._configuration_set)
-        stack = Stack.of(self)
-        arns = [self.identity_arn]
-        for name in dict.fromkeys(configuration_set.configuration_set_name for configuration_set in sets):
-            arns.append(stack.format_arn(service="ses", resource="configuration-set", resource_name=name))
-        conditions: dict[str, dict[str, Sequence[str]]] | None = None
-        if from_addresses is not None:
-            items(self, "from_addresses", from_addresses, what="addresses")
-            conditions = {"StringLike": {"ses:FromAddress": list(from_addresses)}}
-        return iam.Grant.add_to_principal(
-            grantee=grantee,
-            actions=["ses:SendEmail", "ses:SendRawEmail"],
-            resource_arns=arns,
-            conditions=conditions,
-        )
+        if spf is not None:
+            dns.merge_spf(self, domain=self.domain, spf=spf, removal_policy=removal_policy)
 
     def _mail_from_domain(self, mail_from: str | None) -> str | None:
         if mail_from is None:
@@ -146,8 +116,41 @@ class DomainIdentity(Construct):
             rule = "must not be at the MAIL FROM domain, whose mail goes to SES and is swallowed there"
             fail(self, "dmarc report addresses", rule, [*dmarc.aggregate_reports, *dmarc.failure_reports])
 
-    def _records(self, dkim: Dkim, dmarc: Dmarc | None) -> list[DnsRecord]:
-        records = list(dkim.records(self.identity, self.domain))
+    def _cfn_identity(self, dkim: Dkim, removal_policy: RemovalPolicy) -> Sequence[tuple[str, str]]:
+        identity = ses.EmailIdentity(
+            self,
+            "Identity",
+            identity=ses.Identity.domain(self.domain),
+            dkim_identity=dkim.signing(),
+            mail_from_domain=self.mail_from_domain,
+            feedback_forwarding=self._feedback_forwarding,
+            configuration_set=self._configuration_set,
+        )
+        identity.apply_removal_policy(removal_policy)
+        self.identity = identity
+        return [(record.name, record.value) for record in identity.dkim_records]
+
+    def _custom_identity(
+        self, dkim: Dkim | None, existing: Literal["fail", "adopt"], removal_policy: RemovalPolicy
+    ) -> Sequence[tuple[str, str]]:
+        from ses_constructs.identity.adoption import IdentityResource
+
+        resource = IdentityResource(
+            self,
+            "Custom",
+            domain=self.domain,
+            dkim=dkim,
+            mail_from_domain=self.mail_from_domain,
+            configuration_set=self._configuration_set,
+            feedback_forwarding=self._feedback_forwarding,
+            existing=existing,
+            removal_policy=removal_policy,
+        )
+        self.identity = ses.EmailIdentity.from_email_identity_name(self, "Identity", resource.identity_name)
+        return resource.dkim_tokens
+
+    def _records(self, dkim: Dkim, tokens: Sequence[tuple[str, str]], dmarc: Dmarc | None) -> list[DnsRecord]:
+        records = list(dkim.records(tokens, self.domain))
         if self.mail_from_domain is not None:
             records += mail_from_records(self.mail_from_domain, _region())
         if dmarc is not None:

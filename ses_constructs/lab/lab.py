@@ -13,7 +13,7 @@ import time
 import urllib.request
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ses_constructs.lab import environment as lab_environment
 from ses_constructs.lab.errors import LabError, tail
@@ -41,14 +41,25 @@ class Lab:
     """
 
     def __init__(
-        self, *, port: int | None = None, region: str = "us-east-1", work_dir: Path | str | None = None
+        self,
+        *,
+        port: int | None = None,
+        region: str = "us-east-1",
+        work_dir: Path | str | None = None,
+        verify_identities: Literal["at-once", "dns"] = "at-once",
     ) -> None:
         """:param port: of the AWS endpoint. Default: a free one.
 
         :param region: of everything that is deployed.
         :param work_dir: for logs and synthesised apps; it is made, and stays. Default: a temporary folder, which goes.
+        :param verify_identities: ``dns``: a domain can send once its DKIM records are in a Route 53 zone of the lab.
+            Default: as soon as the identity exists. Addresses can send at once in any case.
+        :raises LabError: for another word as verify_identities.
         """
+        if verify_identities not in ("at-once", "dns"):
+            raise LabError(f"verify_identities must be 'at-once' or 'dns', got {verify_identities!r}")
         self.region = region
+        self._verify_identities = verify_identities
         self._port = port
         self._kept_work_dir = Path(work_dir).resolve() if work_dir is not None else None
         self._cleanup = contextlib.ExitStack()
@@ -66,6 +77,7 @@ class Lab:
             server = Server(
                 port=self._port,
                 region=self.region,
+                verify_identities=self._verify_identities,
                 work_dir=self._work_dir,
                 environment=lab_environment.server_environment(os.environ, self._work_dir),
             )

@@ -33,8 +33,19 @@ class Ready:
 class Server:
     """The child process. It ends with its standard input, so it never outlives this process, whatever happens."""
 
-    def __init__(self, *, port: int | None, region: str, work_dir: Path, environment: Mapping[str, str]) -> None:
-        """:param port: of the emulator. None: a free one."""
+    def __init__(
+        self,
+        *,
+        port: int | None,
+        region: str,
+        verify_identities: str,
+        work_dir: Path,
+        environment: Mapping[str, str],
+    ) -> None:
+        """:param port: of the emulator. None: a free one.
+
+        :param verify_identities: ``at-once`` or ``dns``.
+        """
         self._log = work_dir / SERVER_LOG
         gateway, submission = _free_ports(2)
         if port is not None:
@@ -43,6 +54,7 @@ class Server:
             *(sys.executable, "-m", "ses_constructs.lab.server"),
             *("--port", str(gateway), "--submission-port", str(submission)),
             *("--work-dir", str(work_dir), "--region", region),
+            *("--verify-identities", verify_identities),
         ]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

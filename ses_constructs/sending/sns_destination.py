@@ -14,8 +14,8 @@ from aws_cdk import aws_sns as sns
 
 from ses_constructs._kit.checks import fail
 from ses_constructs._kit.keys import allow_service
+from ses_constructs._kit.topics import CUSTOMER_KEY, checked_topic, is_aws_managed
 from ses_constructs.sending.event_types import sending_events
-from ses_constructs.sending.topics import CUSTOMER_KEY, checked_topic, is_aws_managed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
-from ses_constructs import Dkim, Dmarc, Dns, DnsRecord, DomainIdentity, SendingConfigurationSet
+from ses_constructs import Dkim, Dmarc, Dns, DnsRecord, DomainIdentity, SendingConfigurationSet, Spf
 from tests.constructs.support import Synthesised, hosted_zone, synthesise, text
 
 
@@ -247,3 +247,48 @@ N4GwhHa3ely2JHHJRD9c61Z0VMoXzW8drJdfmTby4PhEy1oT5h88Cluw/3w0l7AH
 9wIDAQAB
 -----END PUBLIC KEY-----
 """
+
+
+def test_an_spf_record_that_is_shared_is_changed_by_a_function_that_may_change_nothing_else() -> None:
+    def define(stack: cdk.Stack) -> None:
+        DomainIdentity(
+            stack,
+            "Identity",
+            domain="example.com",
+            dns=Dns.route53(hosted_zone(stack)),
+            spf=Spf.include_ses(also=["include:_spf.google.com"]),
+        )
+
+    synthesised = synthesise(define)
+    terms = [it["Properties"]["Term"] for it in synthesised.resources("Custom::SesSpfTerm").values()]
+    assert terms == ["include:amazonses.com", "include:_spf.google.com"]
+    statements = [
+        statement
+        for policy in synthesised.resources("AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "route53:ChangeResourceRecordSets" in statement["Action"]
+    ]
+    (change,) = statements
+    assert text(change["Resource"]) == "arn:${AWS::Partition}:route53:::hostedzone/Z0123456789EXAMPLE"
+    assert change["Condition"]["ForAllValues:StringEquals"] == {
+        "route53:ChangeResourceRecordSetsNormalizedRecordNames": ["example.com"],
+        "route53:ChangeResourceRecordSetsRecordTypes": ["TXT"],
+        "route53:ChangeResourceRecordSetsActions": ["CREATE", "DELETE"],
+    }
+
+
+def test_by_hand_the_spf_terms_are_an_output() -> None:
+    def define(stack: cdk.Stack) -> None:
+        DomainIdentity(stack, "Identity", domain="example.com", dns=Dns.manual(), spf=Spf.include_ses())
+
+    outputs = synthesise(define).template["Outputs"]
+    assert [it["Value"] for name, it in outputs.items() if "Spf" in name] == ["include:amazonses.com"]
+
+
+def test_a_publisher_that_cannot_merge_says_so(stack: cdk.Stack) -> None:
+    class Elsewhere(Dns):
+        def publish(self, scope: Construct, *, domain: str, records: Any, removal_policy: cdk.RemovalPolicy) -> None:
+            pass
+
+    with pytest.raises(ValueError, match=r"Mail/Identity: spf cannot be merged .* got 'Elsewhere'"):
+        DomainIdentity(stack, "Identity", domain="example.com", dns=Elsewhere(), spf=Spf.include_ses())

@@ -267,7 +267,10 @@ def test_alarms_do_what_they_are_told() -> None:
     [
         ({"sources": []}, "sources must name at least one"),
         ({"sources": "arn:aws:sns:eu-west-1:111122223333:mail"}, "sources must be a list"),
-        ({"sources": ["news"]}, "sources must be each a SendingConfigurationSet or an SNS topic, got 'news'"),
+        (
+            {"sources": ["news"]},
+            "sources must be each a SendingConfigurationSet, an identity or an SNS topic, got 'news'",
+        ),
         ({"max_receive_count": 0}, "max_receive_count must be 1 to 1,000, got 0"),
         ({"max_receive_count": 1001}, "max_receive_count must be 1 to 1,000, got 1001"),
     ],

@@ -1,9 +1,12 @@
 import uuid
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ses_constructs.lab import Lab
 from tests.lab.stage import Stage, allow_ses
+from tests.lab.zones import Zone
 
 
 @pytest.fixture
@@ -24,3 +27,10 @@ def stage(ses_lab: Lab) -> Stage:
     queue_arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn)
     return Stage(ses_lab, domain, name, topic_arn, queue_url)
+
+
+@pytest.fixture
+def zone(ses_lab: Lab, tmp_path: Path) -> Iterator[Zone]:
+    zone = Zone(ses_lab, tmp_path)
+    yield zone
+    zone.destroy()

@@ -50,7 +50,7 @@ class World:
         }
 
     def fetch(self, path: str, scheme: str = "https") -> tuple[int, str, str]:
-        """Ask the distribution that `mta-sts` leads to. The lab knows it by that name; TLS is a header there."""
+        """Ask the distribution that `mta-sts` leads to. The lab knows it by that name; a header tells it of TLS."""
         url = urlsplit(self._lab.endpoint_url)
         connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=30)
         host = self.records()["CNAME", "mta-sts.example.com"]

@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--submission-port", type=int, required=True)
     parser.add_argument("--work-dir", type=Path, required=True)
     parser.add_argument("--region", required=True)
+    parser.add_argument("--verify-identities", choices=("at-once", "dns"), default="at-once")
     options = parser.parse_args()
     # MiniStack reads its settings from the environment while it is imported, so that comes first.
     os.environ.update(_settings(options.port, options.region, options.work_dir))
@@ -74,10 +75,14 @@ async def _serve(emulator: Emulator, options: argparse.Namespace) -> None:
     from ses_constructs.lab.server.api import ApiV1, ApiV2
     from ses_constructs.lab.server.control import with_control
     from ses_constructs.lab.server.engine import Engine
+    from ses_constructs.lab.server.identities import Identities
+    from ses_constructs.lab.server.identities_api import IdentitiesApi
     from ses_constructs.lab.server.smtp import Submitter
+    from ses_constructs.lab.server.verification import Verifier
 
-    engine = Engine(emulator)
+    engine = Engine(emulator, Verifier(emulator, by_dns=options.verify_identities == "dns"))
     emulator.extend_api(v1=ApiV1(emulator, engine).around, v2=ApiV2(emulator, engine).around)
+    emulator.extend_api(v2=IdentitiesApi(emulator, Identities(emulator, engine)).around)
     cloudformation.register(emulator, engine)
     submitter = Submitter(emulator, engine, port=options.submission_port, work_dir=options.work_dir)
     submitter.start()

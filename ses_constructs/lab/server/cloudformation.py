@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ses_constructs.lab.server.identities import Identities
 from ses_constructs.lab.server.notifications import Settings
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class _EmailIdentity:
     def __init__(self, emulator: Emulator, engine: Engine) -> None:
         self._emulator = emulator
         self._engine = engine
+        self._identities = Identities(emulator, engine)
         self._base = emulator.provisioners
 
     def create(self, logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
@@ -58,20 +60,13 @@ class _EmailIdentity:
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         self._base._ses_email_identity_delete(physical_id, properties)
-        self._settings(physical_id).topics.clear()
+        self._engine.notifications.forget(self._emulator.region, physical_id)
 
     def _set_up(self, name: str, properties: Properties) -> None:
         feedback = properties.get("FeedbackAttributes") or {}
         self._settings(name).forwarding = feedback.get("EmailForwardingEnabled", True) not in (False, "false")
-        record = self._base._ses_v2._identities[name]
-        if "@" not in name:
-            record["DkimAttributes"] = {
-                **record["DkimAttributes"],
-                "SigningEnabled": True,
-                "SigningAttributesOrigin": "AWS_SES",
-                "Status": "SUCCESS",
-                "Tokens": self._emulator.dkim_tokens(name),
-            }
+        signing = properties.get("DkimSigningAttributes") or {}
+        self._emulator.identity_record(name)["DkimAttributes"] = self._identities.dkim_attributes(name, signing)
 
     def _settings(self, name: str) -> Settings:
         return self._engine.notifications.of(self._emulator.region, name)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ses_constructs.lab.server.hooks import Emulator
+    from ses_constructs.lab.server.verification import Verifier
 
 _log = logging.getLogger("ses-lab")
 
@@ -71,8 +72,9 @@ class _Accepted:
 class Engine:
     """Accepts messages, decides what becomes of them and tells it."""
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Emulator, verifier: Verifier) -> None:
         self._emulator = emulator
+        self.verifier = verifier
         self.topics = SnsTopics(emulator)
         self.notifications = NotificationSettings()
         self.record = Record()
@@ -153,6 +155,8 @@ class Engine:
         for name in (address, *(".".join(labels[start:]) for start in range(len(labels) - 1))):
             identity = self._emulator.identity(name)
             if identity is not None:
+                if self.verifier.error(identity["name"], identity) is not None:
+                    break
                 return identity
         raise unverified(address, self._emulator.region)
 

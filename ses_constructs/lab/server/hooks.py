@@ -33,6 +33,7 @@ REQUIRED: dict[str, tuple[str, ...] | None] = {
     "core.iam_evaluator.evaluate": ("ctx", "policies", "limits"),
     "core.iam_evaluator.evaluate_resource_policy": ("doc", "ctx", "service"),
     "core.iam_evaluator._gather_user_policies": ("user_name", "account_id"),
+    "core.responses.AccountRegionScopedDict": None,
     "core.responses.get_account_id": (),
     "core.responses.get_region": (),
     "services.iam._access_keys": None,
@@ -97,6 +98,10 @@ def _is_there(name: str, parameters: tuple[str, ...] | None, load: Callable[[str
     return parameters is None or list(inspect.signature(found).parameters)[: len(parameters)] == list(parameters)
 
 
+def _as_is(handler: Handler) -> Handler:
+    return handler
+
+
 class Emulator:
     """MiniStack's state and services, as far as SES needs them. Account and region are those of the current request."""
 
@@ -125,8 +130,10 @@ class Emulator:
 
     # SES
 
-    def extend_api(self, *, v1: Callable[[Handler], Handler], v2: Callable[[Handler], Handler]) -> None:
-        """Put functions around MiniStack's handlers of the two SES APIs."""
+    def extend_api(
+        self, *, v1: Callable[[Handler], Handler] = _as_is, v2: Callable[[Handler], Handler] = _as_is
+    ) -> None:
+        """Put functions around the handlers of the two SES APIs, MiniStack's own or those that are there by now."""
         self._ses.handle_request = v1(self._ses.handle_request)
         self._ses_v2.handle_request = v2(self._ses_v2.handle_request)
 
@@ -137,6 +144,28 @@ class Emulator:
                 if known == name or ("@" not in known and known.lower() == name.lower()):
                     return {"name": known, **record}
         return None
+
+    def identity_record(self, name: str) -> dict[str, Any]:
+        """Return the record of an identity in API v2, to read and to change."""
+        known = str((self.identity(name) or {"name": name})["name"])
+        if known not in self._ses_v2._identities:  # made by API v1
+            self.add_identity(known, tags=[])
+        record: dict[str, Any] = self._ses_v2._identities[known]
+        return record
+
+    def identity_elsewhere(self, region: str, name: str) -> dict[str, Any] | None:
+        """Return the record of an identity in another region of the account."""
+        record = self._ses_v2._identities.get_scoped(self.account, region, name)
+        return dict(record) if record is not None else None
+
+    def add_identity(self, name: str, *, tags: list[dict[str, str]]) -> None:
+        """Add an identity with everything at its defaults."""
+        self.provisioners._ses_email_identity_create("", {"EmailIdentity": name, "Tags": tags}, "")
+
+    def remove_identity(self, name: str) -> None:
+        """Remove an identity."""
+        known = (self.identity(name) or {"name": name})["name"]
+        self.provisioners._ses_email_identity_delete(known, {})
 
     def configuration_set(self, name: str) -> dict[str, Any] | None:
         """Return the record of a configuration set, with its ``EventDestinations``."""
@@ -242,6 +271,11 @@ class Emulator:
             if zone_id not in self._route53._zones:
                 raise ValueError(f"No hosted zone found with ID: {zone_id}")
             self._route53._records[zone_id] = change(list(self._route53._records.get(zone_id, [])))
+
+    def record_sets(self) -> list[dict[str, Any]]:
+        """Return the record sets of all zones."""
+        with self._route53._lock:
+            return [record_set for record_sets in self._route53._records.values() for record_set in record_sets]
 
     def record_key(self, record_set: dict[str, Any]) -> tuple[Any, ...]:
         """Return what tells record sets apart: name, type and set identifier."""

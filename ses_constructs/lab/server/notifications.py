@@ -29,3 +29,7 @@ class NotificationSettings:
     def of(self, region: str, identity: str) -> Settings:
         """Return the settings of an identity, to read and to change."""
         return self._settings.setdefault((region, identity), Settings())
+
+    def forget(self, region: str, identity: str) -> None:
+        """Put an identity back to how SES makes it."""
+        self._settings.pop((region, identity), None)

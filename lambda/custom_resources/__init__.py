@@ -1,0 +1,1 @@
+"""What CloudFormation cannot do itself: one function for all custom resources of a stack."""
