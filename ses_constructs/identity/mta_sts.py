@@ -87,7 +87,7 @@ class MtaSts(Construct):
             from the policy, so that it changes exactly when the policy does. It must be given, and changed by you, if
             the policy holds values known only at deployment, other than the region and its like (``Aws.REGION``).
         :param certificate: an ACM certificate for ``mta-sts.DOMAIN``, of us-east-1, where CloudFront takes certificates
-            from. Default: a new one, for which the stack must be in us-east-1 and *dns* a Route 53 zone.
+            from. Default: a new one, for which the stack must be in us-east-1 and *dns* ``Dns.route53(zone)``.
         :raises ValueError: for a malformed domain or host, a mode without hosts, a value out of range, a certificate
             that is needed and not given or of another region, or a zone that is not the domain's.
         """
@@ -187,7 +187,8 @@ class MtaSts(Construct):
             rule = f"must be given, one of {_CERTIFICATE_REGION}, for CloudFront takes none from the stack's own region"
             fail(self, "certificate", rule, f"None in {region}")
         if dns.hosted_zone is None:
-            fail(self, "certificate", "must be given, for ACM proves a domain by itself only in a Route 53 zone", None)
+            rule = "must be given, for ACM proves a domain by itself only in a Route 53 zone of the same account"
+            fail(self, "certificate", rule, None)
         if not is_token(host) and len(host) > _CERTIFICATE_NAME_LIMIT:
             fail(self, "certificate", "must be given, for ACM makes none for a name above 64 characters", host)
         return acm.Certificate(

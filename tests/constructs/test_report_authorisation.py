@@ -67,9 +67,10 @@ def test_everybodys_reports_can_be_welcome(stack: cdk.Stack) -> None:
     assert dns.records == {("TXT", "*._report._dmarc.example.net"): "v=DMARC1"}
 
 
-def test_an_identity_warns_of_reports_that_another_organisation_has_to_agree_to() -> None:
-    (warning,) = warnings_of(synthesise(lambda stack: identity(stack, "d@example.com", "d@Reports.example.net")))
-    assert "example.com._report._dmarc.reports.example.net is a TXT record with the text v=DMARC1" in warning
+@pytest.mark.parametrize("report_domain", ["reports.example.net", "example-reports.com"])
+def test_an_identity_warns_of_reports_that_another_organisation_has_to_agree_to(report_domain: str) -> None:
+    (warning,) = warnings_of(synthesise(lambda stack: identity(stack, "d@example.com", f"d@{report_domain.upper()}")))
+    assert f"example.com._report._dmarc.{report_domain} is a TXT record with the text v=DMARC1" in warning
 
 
 @pytest.mark.parametrize("address", ["d@example.com", "d@reports.example.com"])
