@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 _TTL = 300  # seconds, of a record set that is made here
 _PAUSE = 1.0  # seconds; Route 53 takes five requests a second for an account
-_WORTH_ANOTHER_TRY = ("InvalidChangeBatch", "PriorRequestNotComplete", "Throttling", "ThrottlingException")
+_BUSY = ("PriorRequestNotComplete", "Throttling", "ThrottlingException")
+# Somebody else was faster, most likely; but a batch may be invalid for good, such as a CNAME beside another record.
+_OVERTAKEN = "InvalidChangeBatch"
+_OVERTAKEN_TRIES = 5
+_IAM_TAKES = 20.0  # seconds at most, until the policy that was deployed just before is known everywhere
 
 RecordSet = dict[str, Any]
 Key = tuple[str, str]
@@ -35,21 +39,31 @@ def client(role_arn: str | None = None) -> Any:
     session = botocore.session.get_session()
     if not role_arn:
         return session.create_client("route53")
-    sts: Any = session.create_client("sts")
-    try:
-        answer = sts.assume_role(RoleArn=role_arn, RoleSessionName="ses-constructs")
-    except ClientError as error:
-        raise Refused(
-            f"the role {role_arn} cannot be assumed: let its trust policy name this account, and deploy it before this "
-            f"stack ({error.response['Error']['Message']})"
-        ) from error
-    credentials = answer["Credentials"]
+    credentials = _assumed(session.create_client("sts"), role_arn)
     return session.create_client(
         "route53",
         aws_access_key_id=credentials["AccessKeyId"],
         aws_secret_access_key=credentials["SecretAccessKey"],
         aws_session_token=credentials["SessionToken"],
     )
+
+
+def _assumed(sts: Any, role_arn: str) -> Mapping[str, str]:
+    allowed_by = time.monotonic() + _IAM_TAKES
+    while True:
+        try:
+            credentials: Mapping[str, str] = sts.assume_role(RoleArn=role_arn, RoleSessionName="ses-constructs")[
+                "Credentials"
+            ]
+        except ClientError as error:
+            if _is_denial(error) and time.monotonic() + _PAUSE < allowed_by:
+                time.sleep(_PAUSE)
+                continue
+            raise Refused(
+                f"the role {role_arn} cannot be assumed: let its trust policy name this account, and deploy it before "
+                f"this stack ({error.response['Error']['Message']})"
+            ) from error
+        return credentials
 
 
 class RecordSets:
@@ -137,6 +151,8 @@ class RecordSets:
         *,
         missing_zone_is_fine: bool,
     ) -> None:
+        overtaken = 0
+        allowed_by = min(deadline, time.monotonic() + _IAM_TAKES)
         while True:
             try:
                 existing = {key: found for key in dict.fromkeys(keys) if (found := self._read(key)) is not None}
@@ -148,7 +164,9 @@ class RecordSets:
                 code = error.response["Error"]["Code"]
                 if code == "NoSuchHostedZone" and missing_zone_is_fine:
                     return
-                if code not in _WORTH_ANOTHER_TRY or time.monotonic() + _PAUSE > deadline:
+                overtaken += code == _OVERTAKEN
+                again = overtaken < _OVERTAKEN_TRIES if code == _OVERTAKEN else code in _BUSY or _is_denial(error)
+                if not again or time.monotonic() + _PAUSE > (allowed_by if _is_denial(error) else deadline):
                     raise self._refused(error) from error
                 time.sleep(_PAUSE)
             else:
@@ -172,9 +190,13 @@ class RecordSets:
         code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
         if code == "NoSuchHostedZone":
             return Refused(f"there is no hosted zone {self._zone_id}: deploy with the id of the domain's zone")
-        if code.startswith("AccessDenied"):
+        if _is_denial(error):
             return Refused(f"the hosted zone {self._zone_id} may not be changed: {message}")
         return Refused(f"Route 53 refused to change the hosted zone {self._zone_id}: {message}")
+
+
+def _is_denial(error: ClientError) -> bool:
+    return str(error.response["Error"]["Code"]).startswith("AccessDenied")
 
 
 def _same(found: RecordSet | None, made: RecordSet) -> bool:
