@@ -13,6 +13,7 @@ def suppression_table(
     scope: Construct, id: str, encryption_key: kms.IKey, removal_policy: RemovalPolicy
 ) -> dynamodb.Table:
     """Define the table: ``address`` (normalised) and ``scope`` (``account`` or ``tenant/NAME``)."""
+    protected = removal_policy != RemovalPolicy.DESTROY
     return dynamodb.Table(
         scope,
         id,
@@ -25,6 +26,8 @@ def suppression_table(
             point_in_time_recovery_enabled=True
         ),
         time_to_live_attribute="expires_at",
-        deletion_protection=removal_policy != RemovalPolicy.DESTROY,
-        removal_policy=removal_policy,
+        deletion_protection=protected,
+        # A protected table cannot be deleted by a rollback either, which would then fail. It is left behind, empty and
+        # with a name of its own, so that the next deployment makes another.
+        removal_policy=RemovalPolicy.RETAIN if protected else removal_policy,
     )

@@ -78,8 +78,9 @@ class FeedbackPipeline(Construct):
         :param max_receive_count: how often a message is tried before it becomes a dead letter. 1 to 1,000.
         :param age_threshold: alarm when a message has waited this long. Default: 15 minutes.
         :param alarm_actions: what both alarms do. Default: nothing, they are only seen.
-        :param removal_policy: what becomes of table and key when they leave the stack. Default: both are kept, except
-            when their first deployment is rolled back. ``DESTROY`` also lifts the deletion protection.
+        :param removal_policy: what becomes of table and key when they leave the stack. Default: both are kept; the key
+            not if its first deployment is rolled back, for then there is nothing to read with it. ``DESTROY`` also
+            lifts the deletion protection of the table.
         :raises ValueError: for sources that are empty or of another kind, a FIFO topic, a queue without its dead-letter
             queue or the reverse, or max_receive_count out of range.
         """

@@ -77,8 +77,7 @@ class AssemblyDeployer:
             if self._status(name) is not None:
                 self._cloudformation.update_stack(**arguments)
             else:
-                protected = properties.get("terminationProtection", False)
-                self._cloudformation.create_stack(**arguments, EnableTerminationProtection=protected)
+                self._cloudformation.create_stack(**arguments)
         except ClientError as error:
             if "No updates are to be performed" in str(error):
                 return self._outputs(name)
@@ -91,6 +90,9 @@ class AssemblyDeployer:
                 f"{failed[0]['LogicalResourceId']}: {failed[0].get('ResourceStatusReason')}" if failed else "no reason"
             )
             raise LabError(f"deploying {name} ended as {status}: {first}")
+        # Only now: a first deployment that failed must be deleted before the next one.
+        protected = properties.get("terminationProtection", False)
+        self._cloudformation.update_termination_protection(StackName=name, EnableTerminationProtection=protected)
         return self._outputs(name)
 
     def _template(self, place: Path, properties: Mapping[str, Any]) -> dict[str, str]:

@@ -115,7 +115,8 @@ def test_only_the_topic_may_send_to_the_queues(pipeline: Synthesised) -> None:
 
 def test_the_ledger_survives_mistakes(pipeline: Synthesised) -> None:
     table = pipeline.only("AWS::DynamoDB::Table")
-    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"].replace("Retain", "RetainExceptOnCreate")
+    # Not even a rollback may try to delete it: it is protected, and the rollback would fail.
+    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
     assert table["Properties"]["DeletionProtectionEnabled"] is True
     assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
     assert pipeline.only("AWS::KMS::Key")["DeletionPolicy"] == "RetainExceptOnCreate"

@@ -36,17 +36,17 @@ class Deployment:
         self.sqs = session.client("sqs")
         self.dynamodb = session.resource("dynamodb")
 
-    def deploy(self, change: Change | None = None) -> dict[str, str]:
+    def deploy(self, change: Change | None = None, *, stage: str = "dev") -> dict[str, str]:
         self._count += 1
         out = self._workshop / f"cdk.out.{self._count}"
         context = json.loads((ROOT / "cdk.json").read_text())["context"]
-        context |= {"domain": DOMAIN, "hosted_zone_id": self.zone_id, "hosted_zone_name": ZONE}
+        context |= {"stage": stage, "domain": DOMAIN, "hosted_zone_id": self.zone_id, "hosted_zone_name": ZONE}
         app = cdk.App(context=context, outdir=str(out))
         stack = reference.build(app)
         if change is not None:
             change(stack)
         app.synth()
-        outputs: dict[str, str] = self.lab.deploy_assembly(out)["Email-dev"]
+        outputs: dict[str, str] = self.lab.deploy_assembly(out)[f"Email-{stage}"]
         return outputs
 
     def records(self) -> list[Any]:
@@ -187,6 +187,33 @@ def test_a_failed_change_is_rolled_back_and_mail_still_goes_on_record(deployment
         timeout=30,
         describe="a bounce on the ledger after the rollback",
     )
+
+
+def test_a_first_deployment_that_fails_in_production_can_be_done_again(deployment: Deployment) -> None:
+    """The table is protected from deletion there, and the rollback must not stumble over it."""
+
+    def broken(stack: reference.EmailStack) -> None:
+        fault = cdk.CfnResource(
+            stack,
+            "Nowhere",
+            type="AWS::Route53::RecordSetGroup",
+            properties={"HostedZoneId": "Z000000000000000", "RecordSets": []},
+        )
+        fault.node.add_dependency(stack.node.find_child("Feedback"))
+
+    before = deployment.records()
+    with pytest.raises(LabError, match="ROLLBACK_COMPLETE: Nowhere"):
+        deployment.deploy(broken, stage="prod")
+    assert deployment.records() == before
+    outputs = deployment.deploy(stage="prod")
+    message_id = deployment.send(outputs, "success@simulator.amazonses.com")
+    assert message_id
+    cloudformation = deployment.cloudformation
+    cloudformation.update_termination_protection(StackName="Email-prod", EnableTerminationProtection=False)
+    deployment.lab.delete_stack("Email-prod")
+    tables = [table.name for table in deployment.dynamodb.tables.all()]
+    assert outputs["SuppressionTableName"] in tables
+    deployment.ses.delete_email_identity(EmailIdentity=DOMAIN)
 
 
 def test_destroying_the_stack_leaves_nothing(deployment: Deployment) -> None:
