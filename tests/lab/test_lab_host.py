@@ -69,7 +69,7 @@ def test_an_endpoint_elsewhere_is_refused() -> None:
 
 
 def test_no_secret_and_no_home_folder_reach_the_emulator(tmp_path: Path) -> None:
-    user = {"HOME": "/home/jo", "GITHUB_TOKEN": "t", "AWS_PROFILE": "p", "LANG": "C", "PATH": "/bin"}
+    user = {"HOME": "jo", "GITHUB_TOKEN": "t", "AWS_PROFILE": "p", "LANG": "C", "PATH": "/bin"}
     environment = server_environment(user, tmp_path)
     assert environment["LANG"] == "C"
     assert not {"GITHUB_TOKEN", "AWS_PROFILE"} & environment.keys()
