@@ -48,9 +48,9 @@ build: $(DEV) ## build the wheel and the source distribution into dist/
 .PHONY: lock
 lock: $(DEV) ## bring the Python lock files up to date with pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--extra lab pyproject.toml requirements/build.in --output-file requirements/lab.lock $(UPGRADE)
+		--extra lab --extra doctor pyproject.toml requirements/build.in --output-file requirements/lab.lock $(UPGRADE)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--extra lab --group dev pyproject.toml requirements/build.in --constraint requirements/lab.lock \
+		--extra lab --extra doctor --group dev pyproject.toml requirements/build.in --constraint requirements/lab.lock \
 		--output-file requirements/dev.lock $(UPGRADE)
 
 .PHONY: clean
