@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MOST = 10_000
 """Characters of a field that are looked at, as many as SES itself tells of all fields together."""
 _MOST_ITEMS = 100  # addresses or message ids of a field
+_LONGEST_NAME = 255
+_LONGEST_ADDRESS = 320  # RFC 5321, section 4.5.3.1
+_LONGEST_TEXT = 2_000
 
 # Codecs of Python that are no character sets of mail; some need time that grows with the square of their input.
 _NOT_CHARSETS = re.compile(r"idna|punycode|.*escape|undefined|.*internal", re.IGNORECASE)
@@ -50,7 +53,7 @@ class Fields:
 
     def text(self, name: str) -> str:
         """Return a field as people read it, in one line. Of several the first, which is the topmost."""
-        return clean(decoded(self._first(name)))
+        return clean(decoded(self._first(name)))[:_LONGEST_TEXT]
 
     def word(self, name: str) -> str:
         """Return the first word of a field in lower case: ``auto-replied`` of an Auto-Submitted with a comment."""
@@ -101,7 +104,11 @@ def _mailboxes(value: str) -> list[Mailbox]:
         pairs = getaddresses([" ".join(value.split())])
     except (RecursionError, ValueError, IndexError):
         return []
-    return [Mailbox(name=clean(decoded(name)), address=clean(decoded(at))) for name, at in pairs if name or at]
+    return [
+        Mailbox(name=clean(decoded(name))[:_LONGEST_NAME], address=clean(decoded(address))[:_LONGEST_ADDRESS])
+        for name, address in pairs
+        if name or address
+    ]
 
 
 def decoded(value: str) -> str:

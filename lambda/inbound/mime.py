@@ -31,6 +31,7 @@ MOST_LINE_ENDS = 4_000_000
 MOST_HEADER_BYTES = 256 * 1024
 MOST_TEXT_BYTES = 512 * 1024
 """A longer text is an attachment."""
+_LONGEST_NAME = 255
 
 
 class Problem(NamedTuple):
@@ -195,15 +196,15 @@ def _attachment(part: Message) -> Attachment:
     fields = Fields(part)
     return Attachment(
         name=_name(part),
-        content_type=part.get_content_type(),
-        content_id=next(iter(fields.message_ids("content-id")), ""),
+        content_type=clean(part.get_content_type())[:_LONGEST_NAME],
+        content_id=next(iter(fields.message_ids("content-id")), "")[:_LONGEST_NAME],
         inline=part.get_content_disposition() == "inline" or "content-id" in fields,
         take=partial(_take, part),
     )
 
 
 def _name(part: Message) -> str:
-    return clean(decoded(_tried(part.get_filename, None) or ""))
+    return clean(decoded(_tried(part.get_filename, None) or ""))[:_LONGEST_NAME]
 
 
 def _take(part: Message) -> bytes | None:
