@@ -7,6 +7,7 @@ size of the mail, and time grows with it.
 
 from __future__ import annotations
 
+from binascii import a2b_base64
 from email.feedparser import BytesFeedParser
 from email.generator import BytesGenerator
 from email.message import Message
@@ -214,6 +215,11 @@ def _take(part: Message) -> bytes | None:
 
 
 def _content(part: Message) -> bytes | None:
+    if str(part.get("content-transfer-encoding", "")).strip().lower() == "base64":
+        # What get_payload comes to in the end, without its way through a list of all lines.
+        content = _tried(partial(a2b_base64, cast("str", part.get_payload())), None)
+        if content is not None:
+            return content
     return cast("bytes | None", _tried(partial(part.get_payload, decode=True), None))
 
 
