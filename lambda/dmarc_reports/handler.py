@@ -6,8 +6,8 @@ reports are stored, or when it is in the dead-letter queue with its reason; ever
 and SQS hands it out again. The rows of a report are one object, with a key made of what the report calls itself, so
 that a report that comes twice is counted once.
 
-Environment: ``BUCKET_NAME`` (of the rows), ``DEAD_LETTER_QUEUE_URL``, ``MAX_RECEIVE_COUNT`` (that of the queue's redrive
-policy), ``REPORTS_NAME``, and ``METRICS_NAMESPACE`` (default ``SesConstructs/DmarcReports``).
+Environment: ``BUCKET_NAME`` (of the rows), ``DEAD_LETTER_QUEUE_URL``, ``MAX_RECEIVE_COUNT`` (that of the queue's
+redrive policy), ``REPORTS_NAME``, and ``METRICS_NAMESPACE`` (default ``SesConstructs/DmarcReports``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import json
 import logging
 import os
 import time
-from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -28,12 +27,12 @@ from botocore.exceptions import ClientError
 
 from dmarc_reports import aggregate, tls
 from dmarc_reports.unpack import unpack
-from ses_common.dead_letters import DeadLetter, park
+from ses_common.batches import do_each, error_code
 from ses_common.envelope import Unusable
 from ses_common.metrics import publish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
@@ -42,7 +41,7 @@ logger = logging.getLogger("ses_constructs.dmarc_reports")
 logger.setLevel(logging.INFO)
 
 _CONFIG = Config(connect_timeout=2, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
-_METRICS = ("Reports", "NoReport", "Parked", "Retried")
+_METRICS = ("Reports", "Repeats", "NoReport", "Parked", "Retried")
 MOST_ATTACHMENT_BYTES = 40 * 1024 * 1024
 
 
@@ -70,36 +69,20 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[st
     :raises RuntimeError: if a variable of the environment is missing.
     """
     settings = _settings()
-    counts = Counter(dict.fromkeys(_METRICS, 0))
-    letters: list[DeadLetter] = []
-    again: set[str] = set()
-    for record in event["Records"]:
-        message_id, body = record["messageId"], record["body"]
-        try:
-            _store_reports(body, settings, counts)
-        except Unusable as unusable:
-            letters.append(DeadLetter(message_id, body, unusable.code, unusable.detail))
-        except Exception as error:  # passing, or a defect: neither may hold up the other messages of the batch
-            code = _code(error)
-            receives = int(record["attributes"]["ApproximateReceiveCount"])
-            if receives < settings.max_receive_count:
-                again.add(message_id)
-                logger.warning("Left for another try", extra={"sqs_message_id": message_id, "code": code})
-            else:
-                detail = f"Storing the report failed {receives} times, the last time with {code}."
-                letters.append(DeadLetter(message_id, body, "NotStored", detail))
-    failed = park(_sqs(), settings.dead_letter_queue_url, letters) if letters else set()
-    for letter in letters:
-        logger.warning("Parked", extra={"sqs_message_id": letter.message_id, "code": letter.code, "why": letter.detail})
-    again |= failed
-    counts["Parked"] = len(letters) - len(failed)
-    counts["Retried"] = len(again)
-    now = time.time_ns() // 1_000_000
-    publish(settings.metrics_namespace, {"Reports": settings.name}, {name: counts[name] for name in _METRICS}, at=now)
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(again)]}
+    counts = dict.fromkeys(_METRICS, 0)
+    outcome = do_each(
+        event,
+        lambda body: _store_reports(body, settings, counts),
+        sqs=_sqs,
+        dead_letter_queue_url=settings.dead_letter_queue_url,
+        max_receive_count=settings.max_receive_count,
+    )
+    counts |= {"Parked": outcome.parked, "Retried": len(outcome.again)}
+    publish(settings.metrics_namespace, {"Reports": settings.name}, counts, at=_now())
+    return outcome.response()
 
 
-def _store_reports(body: str, settings: Settings, counts: Counter[str]) -> None:
+def _store_reports(body: str, settings: Settings, counts: dict[str, int]) -> None:
     mail = _mail(body)
     reports = [report for content in _attachments(mail) for report in _reports(content)]
     if not reports:
@@ -113,8 +96,7 @@ def _store_reports(body: str, settings: Settings, counts: Counter[str]) -> None:
         "authenticated": verdicts.get("dmarc") == "PASS",
     }
     for report in reports:
-        _store(report, origin, settings)
-        counts["Reports"] += 1
+        counts["Reports" if _store(report, origin, settings) else "Repeats"] += 1
 
 
 def _mail(body: str) -> dict[str, Any]:
@@ -134,7 +116,7 @@ def _attachments(mail: Mapping[str, Any]) -> Iterator[bytes]:
             try:
                 response = _s3().get_object(Bucket=mail["stored"]["bucket"], Key=attachment["key"])
             except ClientError as error:
-                if _code(error) != "NoSuchKey":
+                if error_code(error) != "NoSuchKey":
                     raise
                 raise Unusable("MailGone", "The attachment is not there any more.") from None
             yield response["Body"].read()
@@ -150,28 +132,33 @@ def _reports(attachment: bytes) -> Iterator[Report]:
             yield Report("tls", tls.rows(content))
 
 
-def _store(report: Report, origin: Mapping[str, Any], settings: Settings) -> None:
+def _store(report: Report, origin: Mapping[str, Any], settings: Settings) -> bool:
+    """Store the rows of a report, and return whether they are new."""
     first = report.rows[0]
     name = "\n".join(str(first[it]) for it in ("reporter", "report_id", "domain", "begins_at"))
     day = first["begins_at"][:10]
     key = f"{report.kind}/day={day}/{hashlib.sha256(name.encode()).hexdigest()[:32]}.json.gz"
     lines = "".join(json.dumps({**row, **origin}, ensure_ascii=False) + "\n" for row in report.rows)
-    _s3().put_object(Bucket=settings.bucket, Key=key, Body=gzip.compress(lines.encode(), mtime=0))
-    now = time.time_ns() // 1_000_000
+    content = gzip.compress(lines.encode(), mtime=0)
+    try:
+        _s3().put_object(Bucket=settings.bucket, Key=key, Body=content, IfNoneMatch="*")
+    except ClientError as error:
+        if error_code(error) != "PreconditionFailed":
+            raise
+        return False
     if report.kind == "dmarc":
         sums = {"Messages": _sum(report.rows), "Passed": _sum(it for it in report.rows if it["passed"])}
-        publish(settings.metrics_namespace, {"Domain": first["domain"]}, sums, at=now)
+        publish(settings.metrics_namespace, {"Domain": first["domain"]}, sums, at=_now())
     logger.info("Stored", extra={"kind": report.kind, "rows": len(report.rows), "day": day})
+    return True
 
 
-def _sum(rows: Any) -> int:
+def _sum(rows: Iterable[Mapping[str, Any]]) -> int:
     return sum(row["messages"] for row in rows)
 
 
-def _code(error: Exception) -> str:
-    if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code", "Unknown"))
-    return type(error).__name__
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 @cache

@@ -29,7 +29,7 @@ from inbound.core import StoredAttachment, describe, fit
 from inbound.mime import take_apart
 from inbound.names import safe_name
 from inbound.receipt import Policy, judge, read_receipt
-from ses_common.dead_letters import DeadLetter, park
+from ses_common.batches import do_each, error_code
 from ses_common.envelope import Unusable, document
 from ses_common.metrics import publish
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CopySourceTypeDef
     from mypy_boto3_sqs import SQSClient
 
-    from inbound.mime import Attachment, Mail, Problem
+    from inbound.mime import Attachment, Mail
     from inbound.receipt import Receipt
 
 logger = logging.getLogger("ses_constructs.inbound")
@@ -75,48 +75,35 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[st
     """
     settings = _settings()
     counts = dict.fromkeys(_METRICS, 0)
-    letters: list[DeadLetter] = []
-    again: set[str] = set()
-    for record in event["Records"]:
-        message_id, body = record["messageId"], record["body"]
-        try:
-            problem = _receive(body, settings, counts)
-        except Unusable as unusable:
-            letters.append(DeadLetter(message_id, body, unusable.code, unusable.detail))
-        except Exception as error:  # passing, or a defect: neither may hold up the other messages of the batch
-            code = _code(error)
-            receives = int(record["attributes"]["ApproximateReceiveCount"])
-            if receives < settings.max_receive_count:
-                again.add(message_id)
-                logger.warning("Left for another try", extra={"sqs_message_id": message_id, "code": code})
-            else:
-                detail = f"Announcing the mail failed {receives} times, the last time with {code}."
-                letters.append(DeadLetter(message_id, body, "NotAnnounced", detail))
-        else:
-            if problem is not None:  # announced with what is known, and set aside for somebody to look at
-                letters.append(DeadLetter(message_id, body, problem.code, problem.detail))
-    not_parked = _park(letters, settings.dead_letter_queue_url)
-    again |= not_parked
-    counts["Parked"] = len(letters) - len(not_parked)
-    counts["Retried"] = len(again)
+    outcome = do_each(
+        event,
+        lambda body: _receive(body, settings, counts),
+        sqs=_sqs,
+        dead_letter_queue_url=settings.dead_letter_queue_url,
+        max_receive_count=settings.max_receive_count,
+    )
+    counts |= {"Parked": outcome.parked, "Retried": len(outcome.again)}
     publish(settings.metrics_namespace, {"Mailbox": settings.mailbox}, counts, at=time.time_ns() // 1_000_000)
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(again)]}
+    return outcome.response()
 
 
-def _receive(body: str, settings: Settings, counts: dict[str, int]) -> Problem | None:
-    """Do what is to be done with one mail, and return what could not be read of it."""
+def _receive(body: str, settings: Settings, counts: dict[str, int]) -> None:
+    """Do what is to be done with one mail.
+
+    :raises Unusable: also if it is announced, but could not be read in full, so that somebody looks at it.
+    """
     content = document(body)
     receipt = read_receipt(content) if content is not None else None
     if receipt is None:
         counts["Ignored"] += 1
-        return None
+        return
     policy = judge(receipt, settings.policies)
     facts = {"ses_message_id": receipt.message_id, "verdicts": receipt.verdicts}
     if policy is Policy.DROP:
         _s3().delete_object(Bucket=receipt.bucket, Key=receipt.key)
         counts["Dropped"] += 1
         logger.info("Dropped", extra=facts)
-        return None
+        return
     kept_away = policy is Policy.QUARANTINE
     if kept_away:
         receipt = _move(receipt, f"{settings.key_prefix}quarantine/{receipt.message_id}")
@@ -133,14 +120,15 @@ def _receive(body: str, settings: Settings, counts: dict[str, int]) -> Problem |
     counts["Quarantined" if kept_away else "Received"] += 1
     counts["Unreadable"] += mail.problem is not None
     logger.info("Quarantined" if kept_away else "Announced", extra={**facts, "bytes": mail.size})
-    return mail.problem
+    if mail.problem is not None:
+        raise Unusable(*mail.problem)
 
 
 def _read(receipt: Receipt) -> Mail:
     try:
         body = _s3().get_object(Bucket=receipt.bucket, Key=receipt.key)["Body"]
     except ClientError as error:
-        if _code(error) not in _GONE:
+        if error_code(error) not in _GONE:
             raise
         raise Unusable("MailGone", "The stored mail is not there any more.") from None
     return take_apart(body.iter_chunks(_CHUNK))
@@ -153,7 +141,7 @@ def _move(receipt: Receipt, key: str) -> Receipt:
         source: CopySourceTypeDef = {"Bucket": receipt.bucket, "Key": receipt.key}
         _s3().copy_object(Bucket=moved.bucket, Key=moved.key, CopySource=source)
     except ClientError as error:
-        if _code(error) not in _GONE:
+        if error_code(error) not in _GONE:
             raise
     else:
         _s3().delete_object(Bucket=receipt.bucket, Key=receipt.key)
@@ -207,23 +195,6 @@ def _announce(description: Mapping[str, Any], event_bus: str, detail_type: str) 
     )
     if response["FailedEntryCount"]:
         raise RuntimeError(response["Entries"][0].get("ErrorCode", "Unknown"))
-
-
-def _park(letters: list[DeadLetter], queue_url: str) -> set[str]:
-    """Set *letters* aside and return the SQS ids of those that are not."""
-    if not letters:
-        return set()
-    failed = park(_sqs(), queue_url, letters)
-    for letter in letters:
-        outcome = "Could not be parked" if letter.message_id in failed else "Parked"
-        logger.warning(outcome, extra={"sqs_message_id": letter.message_id, "code": letter.code, "why": letter.detail})
-    return failed
-
-
-def _code(error: Exception) -> str:
-    if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code", "Unknown"))
-    return type(error).__name__
 
 
 @cache

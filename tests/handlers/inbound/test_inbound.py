@@ -212,7 +212,7 @@ def test_a_bus_that_refuses_leaves_the_mail_for_another_try(mailbox: Mailbox) ->
     assert len(mailbox.events.put) == 1
     mailbox.events.failures = 1
     assert mailbox.handle(notification(), receives=5) == []
-    assert mailbox.dead_letters() == ["NotAnnounced"]
+    assert mailbox.dead_letters() == ["GaveUp"]
 
 
 def test_a_bucket_that_refuses_leaves_the_mail_for_another_try(
