@@ -62,7 +62,8 @@ def reports(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
         session = botocore.session.get_session()
-        s3, sqs = session.create_client("s3"), session.create_client("sqs")
+        s3: Any = session.create_client("s3")
+        sqs: Any = session.create_client("sqs")
         for bucket in (MAILBOX, ROWS):
             s3.create_bucket(Bucket=bucket)
         queue_url = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
