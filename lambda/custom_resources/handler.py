@@ -7,11 +7,13 @@ from custom_resources.identities import EmailIdentities
 from custom_resources.notifications import IdentityNotifications
 from custom_resources.policies import IdentityPolicies
 from custom_resources.records import IdentityRecords
+from custom_resources.rule_sets import ActiveReceiptRuleSets
 from custom_resources.shared_spf import SpfTerms
 from custom_resources.verification import Verifications
 from ses_common.lifecycle import Kind, respond
 
 KINDS: Mapping[str, Kind] = {
+    "SesActiveReceiptRuleSet": ActiveReceiptRuleSets(),
     "SesEmailIdentity": EmailIdentities(),
     "SesIdentityNotifications": IdentityNotifications(),
     "SesIdentityPolicy": IdentityPolicies(),
