@@ -26,10 +26,20 @@ if TYPE_CHECKING:
     from ses_constructs.identity.notifications import IdentityNotifications
     from ses_constructs.identity.sending_policy import IdentitySendingPolicy
     from ses_constructs.identity.verification import IdentityVerification
+    from ses_constructs.receiving import (
+        ActiveReceiptRuleSet,
+        BounceTemplate,
+        InboundMx,
+        Invocation,
+        ReceiptAction,
+        SnsEncoding,
+    )
     from ses_constructs.sending import EventType, SendingConfigurationSet, SnsEventDestination
 
 __all__ = [
+    "ActiveReceiptRuleSet",
     "Bimi",
+    "BounceTemplate",
     "CrossAccountDnsRole",
     "Dkim",
     "Dmarc",
@@ -43,8 +53,12 @@ __all__ = [
     "IdentityNotifications",
     "IdentitySendingPolicy",
     "IdentityVerification",
+    "InboundMx",
+    "Invocation",
     "MtaSts",
+    "ReceiptAction",
     "SendingConfigurationSet",
+    "SnsEncoding",
     "SnsEventDestination",
     "Spf",
     "TlsRpt",
@@ -52,7 +66,9 @@ __all__ = [
 
 # Some are not handed on by their folder: they load Lambda or CloudFront, which most programs do without.
 _FOLDERS = {
+    "ActiveReceiptRuleSet": "receiving",
     "Bimi": "identity",
+    "BounceTemplate": "receiving",
     "CrossAccountDnsRole": "identity",
     "Dkim": "identity",
     "Dmarc": "identity",
@@ -66,8 +82,12 @@ _FOLDERS = {
     "IdentityNotifications": "identity.notifications",
     "IdentitySendingPolicy": "identity.sending_policy",
     "IdentityVerification": "identity.verification",
+    "InboundMx": "receiving",
+    "Invocation": "receiving",
     "MtaSts": "identity.mta_sts",
+    "ReceiptAction": "receiving",
     "SendingConfigurationSet": "sending",
+    "SnsEncoding": "receiving",
     "SnsEventDestination": "sending",
     "Spf": "identity",
     "TlsRpt": "identity",

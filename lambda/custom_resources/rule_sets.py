@@ -45,11 +45,13 @@ class ActiveReceiptRuleSets:
         """Make another set the active one. What is put back in the end is what was active in the beginning."""
         made, name = _Made(*json.loads(request.physical_id)), request.properties["RuleSetName"]
         active = _active(request.deadline)
-        if active == name and made.name == name:
+        if name == made.name and (active == name or request.properties["TakeOver"] != "true"):
+            # What somebody made active since then stays, and a rollback that comes here does not fail over it.
             return Result(request.physical_id)
+        if active == name and request.properties["Owned"] == "true":  # by this same request, which comes again
+            return Result(_Made(name, made.before, False).id())
         if active == name:
             return self.create(request)
-        # Our own set is not somebody else's, and what somebody made active since we did is.
         return self._activate(request, None if active == made.name else active, before=made.before)
 
     def delete(self, request: Request) -> None:

@@ -204,6 +204,10 @@ class ActiveReceiptRuleSet(Construct):
             if is_token(recipient):
                 continue
             local, at, domain = recipient.rpartition("@")
-            if (at and not local) or domain_problem(domain if at else domain.removeprefix(".")) is not None:
+            if (
+                "*" in recipient
+                or (at and not local)
+                or domain_problem(domain if at else domain.removeprefix(".")) is not None
+            ):
                 rule_text = "must be each like ann@example.com, example.com or .example.com"
                 fail(rule, "recipients", rule_text, recipient)
