@@ -34,6 +34,11 @@ def checked_key(scope: Construct, parameter: str, key: kms.IKey) -> None:
         fail(scope, parameter, "must be a key, not its alias, on which policies grant nothing", alias)
 
 
+def distinct_keys(*keys: kms.IKey | None) -> list[kms.IKey]:
+    """Return each key once."""
+    return list({key.key_arn: key for key in keys if key is not None}.values())
+
+
 def grant_use(key: kms.IKey, grantee: iam.IGrantable, *, write: bool) -> None:
     """Let *grantee* read, or read and write, what is encrypted with *key*.
 

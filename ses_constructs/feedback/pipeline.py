@@ -20,7 +20,7 @@ from constructs import Construct
 
 from ses_constructs._kit.checks import fail
 from ses_constructs._kit.functions import make_function
-from ses_constructs._kit.keys import checked_key, grant_use
+from ses_constructs._kit.keys import checked_key, distinct_keys, grant_use
 from ses_constructs._kit.stacks import same_place, stack_of
 from ses_constructs.feedback.arguments import (
     age_seconds,
@@ -184,6 +184,24 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
             grant_use(self.table.encryption_key, grantee, write=False)
         return self.table.grant(grantee, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 
+    def grant_redrive(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let *grantee* move dead letters back to the queue, and watch and cancel that.
+
+        See https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html.
+        """
+        for key in distinct_keys(self.queue.encryption_master_key, self.dead_letter_queue.encryption_master_key):
+            key.grant(grantee, "kms:Decrypt", "kms:GenerateDataKey")
+        self.queue.grant(grantee, "sqs:SendMessage")
+        return self.dead_letter_queue.grant(
+            grantee,
+            "sqs:StartMessageMoveTask",
+            "sqs:ListMessageMoveTasks",
+            "sqs:CancelMessageMoveTask",
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+        )
+
     def widgets(self) -> list[list[cloudwatch.IWidget]]:
         """Return rows of widgets for a dashboard of yours: ``Dashboard(..., widgets=feedback.widgets())``."""
         return make_widgets(
@@ -245,8 +263,7 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
         self.queue.grant_consume_messages(function)
         self.dead_letter_queue.grant(function, "sqs:SendMessage")
         self.table.grant(function, "dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate")
-        keys = (self.dead_letter_queue.encryption_master_key, self.table.encryption_key)
-        for key in {key.key_arn: key for key in keys if key is not None}.values():
+        for key in distinct_keys(self.dead_letter_queue.encryption_master_key, self.table.encryption_key):
             grant_use(key, function, write=True)
         function.add_event_source_mapping(
             "Queue",

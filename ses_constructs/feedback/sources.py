@@ -17,7 +17,7 @@ from aws_cdk import aws_sns as sns
 from constructs import IDependable
 
 from ses_constructs._kit.checks import fail, items
-from ses_constructs._kit.keys import allow_service
+from ses_constructs._kit.keys import allow_service, distinct_keys
 from ses_constructs._kit.stacks import lineage, same_place, stack_of
 from ses_constructs._kit.topics import checked_topic, open_topic
 from ses_constructs.sending import EventType, SendingConfigurationSet
@@ -98,12 +98,7 @@ class Subscriptions:
         policies = [
             policy for each in (queue, dead_letter_queue) for policy in self._let_sns_in(each, list(given.values()))
         ]
-        keys = {
-            key.key_arn: key
-            for key in (queue.encryption_master_key, dead_letter_queue.encryption_master_key)
-            if key is not None
-        }
-        for key in keys.values():
+        for key in distinct_keys(queue.encryption_master_key, dead_letter_queue.encryption_master_key):
             # Any topic: the topic itself refers to the key, and a cycle cannot be deployed.
             conditions = {"ArnLike": {"aws:SourceArn": self._any_topic}}
             allow_service(scope, key, service=_SNS, conditions=conditions)

@@ -22,6 +22,7 @@ def pipeline() -> Synthesised:
         sets = [SendingConfigurationSet(stack, name) for name in ("News", "Invoices")]
         feedback = FeedbackPipeline(stack, "Feedback", sources=sets)
         feedback.grant_read_suppressions(iam.User(stack, "Application"))
+        feedback.grant_redrive(iam.User(stack, "Operator"))
 
     return synthesise(define)
 
@@ -147,6 +148,18 @@ def test_reading_the_ledger_allows_no_writing(pipeline: Synthesised) -> None:
     (key,) = pipeline.resources("AWS::KMS::Key")
     (use,) = [statement for statement in allowed if statement["Resource"] == {"Fn::GetAtt": [key, "Arn"]}]
     assert sorted(use["Action"]) == ["kms:Decrypt", "kms:DescribeKey"]
+
+
+def test_who_moves_dead_letters_back_may_do_that_and_no_more(pipeline: Synthesised) -> None:
+    main, dead_letters = queues(pipeline)
+    (key,) = pipeline.resources("AWS::KMS::Key")
+    allowed = {
+        statement["Resource"]["Fn::GetAtt"][0]: statement["Action"] for statement in statements(pipeline, "Operator")
+    }
+    assert allowed.keys() == {main, dead_letters, key}
+    assert allowed[main] == "sqs:SendMessage"
+    assert {"sqs:StartMessageMoveTask", "sqs:ReceiveMessage", "sqs:DeleteMessage"} <= set(allowed[dead_letters])
+    assert set(allowed[key]) == {"kms:Decrypt", "kms:GenerateDataKey"}
 
 
 def test_no_resource_has_a_fixed_name_so_the_stack_can_be_deployed_twice(pipeline: Synthesised) -> None:
