@@ -71,7 +71,7 @@ async def _serve(emulator: Emulator, options: argparse.Namespace) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
-    from ses_constructs.lab.server import cloudformation
+    from ses_constructs.lab.server import cloudformation, cloudformation_neighbours
     from ses_constructs.lab.server.api import ApiV1, ApiV2
     from ses_constructs.lab.server.control import with_control
     from ses_constructs.lab.server.engine import Engine
@@ -84,6 +84,7 @@ async def _serve(emulator: Emulator, options: argparse.Namespace) -> None:
     emulator.extend_api(v1=ApiV1(emulator, engine).around, v2=ApiV2(emulator, engine).around)
     emulator.extend_api(v2=IdentitiesApi(emulator, Identities(emulator, engine)).around)
     cloudformation.register(emulator, engine)
+    cloudformation_neighbours.register(emulator)
     submitter = Submitter(emulator, engine, port=options.submission_port, work_dir=options.work_dir)
     submitter.start()
 

@@ -1,11 +1,11 @@
-"""The resource types that CloudFormation handles here otherwise than in MiniStack, or that it lacks there.
+"""The resource types of SES that CloudFormation handles here otherwise than in MiniStack, or that it lacks there.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_SES.html.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ses_constructs.lab.server.identities import Identities
 from ses_constructs.lab.server.notifications import Settings
@@ -20,12 +20,24 @@ Properties = dict[str, Any]
 Provisioned = tuple[str, dict[str, Any]]
 
 
+class ResourceType(Protocol):
+    """How CloudFormation handles a resource type; what comes back is the physical id and the attributes."""
+
+    def create(self, logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
+        """Make a resource."""
+
+    def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> Provisioned:
+        """Change it, or make another one in its place."""
+
+    def delete(self, physical_id: str, properties: Properties) -> None:
+        """Delete it, if it is there."""
+
+
 def register(emulator: Emulator, engine: Engine) -> None:
     """Let CloudFormation handle these types as AWS does."""
-    handlers: dict[str, _EmailIdentity | _EventDestination | _RecordSetGroup] = {
+    handlers: dict[str, ResourceType] = {
         "AWS::SES::EmailIdentity": _EmailIdentity(emulator, engine),
         "AWS::SES::ConfigurationSetEventDestination": _EventDestination(emulator, engine),
-        "AWS::Route53::RecordSetGroup": _RecordSetGroup(emulator),
     }
     for resource_type, handler in handlers.items():
         emulator.register(resource_type, create=handler.create, update=handler.update, delete=handler.delete)
@@ -123,50 +135,3 @@ def _replaced(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Whether one of the properties has changed that cannot be changed in place."""
     names = [properties["EventDestination"].get("Name") for properties in (old, new)]
     return bool(names[0] != names[1] or old["ConfigurationSetName"] != new["ConfigurationSetName"])
-
-
-class _RecordSetGroup:
-    """Many record sets in one change: all of them, or none."""
-
-    def __init__(self, emulator: Emulator) -> None:
-        self._emulator = emulator
-        self._base = emulator.provisioners
-
-    def create(self, logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
-        name = f"{stack_name}-{logical_id}"
-        self._change(properties, before=[], after=self._record_sets(properties))
-        return name, {}
-
-    def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> Provisioned:
-        if self._zone_id(old) != self._zone_id(new):
-            self._change(new, before=[], after=self._record_sets(new))
-            self._change(old, before=self._record_sets(old), after=[])
-        else:
-            self._change(new, before=self._record_sets(old), after=self._record_sets(new))
-        return physical_id, {}
-
-    def delete(self, physical_id: str, properties: Properties) -> None:
-        self._change(properties, before=self._record_sets(properties), after=[])
-
-    def _change(self, properties: Properties, *, before: list[Properties], after: list[Properties]) -> None:
-        key = self._emulator.record_key
-        ours = {key(record_set) for record_set in before}
-
-        def changed(existing: list[Properties]) -> list[Properties]:
-            others = [record_set for record_set in existing if key(record_set) not in ours]
-            taken = {key(record_set) for record_set in others}
-            for record_set in after:
-                if key(record_set) in taken:
-                    raise ValueError(
-                        f"[Tried to create resource record set [name='{record_set['Name']}', "
-                        f"type='{record_set['Type']}'] but it already exists]"
-                    )
-            return [*others, *after]
-
-        self._emulator.change_record_sets(self._zone_id(properties), changed)
-
-    def _record_sets(self, properties: Properties) -> list[Properties]:
-        return [self._base._r53_record_set_build_rs(record_set) for record_set in properties.get("RecordSets") or []]
-
-    def _zone_id(self, properties: Properties) -> str:
-        return str(self._base._r53_resolve_hosted_zone_id(properties))

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     Response = tuple[int, dict[str, str], bytes]
     Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Response]]
 
-_PROVISIONERS = "services.cloudformation.provisioners"
+_CLOUDFORMATION = "services.cloudformation"
+_PROVISIONERS = f"{_CLOUDFORMATION}.provisioners"
 # Attribute of a MiniStack module -> the parameters it must take; None for data.
 REQUIRED: dict[str, tuple[str, ...] | None] = {
     "app.app": ("scope", "receive", "send"),
@@ -36,6 +37,10 @@ REQUIRED: dict[str, tuple[str, ...] | None] = {
     "core.responses.AccountRegionScopedDict": None,
     "core.responses.get_account_id": (),
     "core.responses.get_region": (),
+    f"{_CLOUDFORMATION}._change_sets": None,
+    f"{_CLOUDFORMATION}._stacks": None,
+    f"{_CLOUDFORMATION}.handlers._ACTION_HANDLERS": None,
+    "services.dynamodb._tables": None,
     "services.iam._access_keys": None,
     "services.kms._resolve_key": ("key_id_or_arn",),
     "services.route53._lock": None,
@@ -56,6 +61,8 @@ REQUIRED: dict[str, tuple[str, ...] | None] = {
     "services.ses_v2._json_err": ("code", "message", "status"),
     "services.ses_v2._resolve_send_template": ("tpl",),
     "services.ses_v2.handle_request": ("method", "path", "headers", "body", "query_params"),
+    "services.sns._find_subscription": ("topic_arn", "sub_arn"),
+    "services.sns._sub_arn_to_topic": None,
     "services.sns._topics": None,
     "services.sns.publish_internal": ("topic_arn", "message", "subject"),
     f"{_PROVISIONERS}._RESOURCE_HANDLERS": None,
@@ -68,6 +75,10 @@ REQUIRED: dict[str, tuple[str, ...] | None] = {
     f"{_PROVISIONERS}._ses_email_identity_create": ("logical_id", "props", "stack_name"),
     f"{_PROVISIONERS}._ses_email_identity_delete": ("physical_id", "props"),
     f"{_PROVISIONERS}._ses_email_identity_update": ("physical_id", "old_props", "new_props", "stack_name"),
+    f"{_PROVISIONERS}._sns_sub_attributes": ("props",),
+    f"{_PROVISIONERS}._sns_sub_create": ("logical_id", "props", "stack_name"),
+    f"{_PROVISIONERS}._sns_sub_delete": ("physical_id", "props"),
+    f"{_PROVISIONERS}._sns_sub_update": ("physical_id", "old_props", "new_props", "stack_name"),
 }
 
 
@@ -109,13 +120,15 @@ class Emulator:
         check()
         from ministack import app
         from ministack.core import iam_evaluator, responses
-        from ministack.services import iam, kms, route53, ses, ses_v2, sns
-        from ministack.services.cloudformation import provisioners
+        from ministack.services import cloudformation, dynamodb, iam, kms, route53, ses, ses_v2, sns
+        from ministack.services.cloudformation import handlers, provisioners
 
         self.app = app.app
         self._evaluator, self._responses = iam_evaluator, responses
         self._iam, self._kms, self._route53, self._sns = iam, kms, route53, sns
         self._ses, self._ses_v2 = ses, ses_v2
+        self._cloudformation, self._dynamodb = cloudformation, dynamodb
+        self._actions = handlers._ACTION_HANDLERS
         self.provisioners = provisioners
 
     @property
@@ -217,6 +230,11 @@ class Emulator:
         topic = self._sns._topics.get(arn)
         return dict(topic["attributes"]) if topic is not None else None
 
+    def subscriptions(self, topic_arn: str) -> list[dict[str, Any]]:
+        """Return the subscriptions of a topic."""
+        topic = self._sns._topics.get(topic_arn)
+        return list(topic["subscriptions"]) if topic is not None else []
+
     def publish(self, arn: str, message: str, subject: str) -> None:
         """Publish to a topic, as a service would."""
         self._sns.publish_internal(arn, message, subject)
@@ -263,6 +281,13 @@ class Emulator:
         policies = self._evaluator._gather_user_policies(user, self.account)
         return bool(self._evaluator.evaluate(context, policies).decision == "Allow")
 
+    # DynamoDB
+
+    def table(self, name: str) -> dict[str, Any] | None:
+        """Return the record of a table."""
+        record = self._dynamodb._tables.get(name)
+        return dict(record) if record is not None else None
+
     # Route 53
 
     def change_record_sets(self, zone_id: str, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
@@ -286,6 +311,25 @@ class Emulator:
     def register(self, resource_type: str, **handlers: Callable[..., Any]) -> None:
         """Let a resource type be handled by these functions."""
         self.provisioners._RESOURCE_HANDLERS[resource_type] = handlers
+
+    def wrap(self, resource_type: str, step: str, around: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        """Put a function around one step (create, update or delete) of a resource type, and leave the others."""
+        handlers = self.provisioners._RESOURCE_HANDLERS[resource_type]
+        handlers[step] = around(handlers[step])
+
+    def wrap_change_sets(self, after: Callable[[dict[str, Any], dict[str, Any]], None]) -> None:
+        """Call a function with each new change set and its stack."""
+        create = self._actions["CreateChangeSet"]
+
+        def create_and_tell(params: Any) -> Any:
+            before = set(self._cloudformation._change_sets)
+            answer = create(params)
+            for change_set_id in set(self._cloudformation._change_sets) - before:
+                change_set = self._cloudformation._change_sets[change_set_id]
+                after(change_set, self._cloudformation._stacks.get(change_set["StackName"]) or {})
+            return answer
+
+        self._actions["CreateChangeSet"] = create_and_tell
 
 
 def pretty(document: object) -> str:
