@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from custom_resources.buckets import EmptyBuckets
 from custom_resources.identities import EmailIdentities
 from custom_resources.notifications import IdentityNotifications
 from custom_resources.policies import IdentityPolicies
@@ -15,6 +16,7 @@ from ses_common.lifecycle import Kind, respond
 KINDS: Mapping[str, Kind] = {
     "SesActiveReceiptRuleSet": ActiveReceiptRuleSets(),
     "SesEmailIdentity": EmailIdentities(),
+    "SesEmptyBucket": EmptyBuckets(),
     "SesIdentityNotifications": IdentityNotifications(),
     "SesIdentityPolicy": IdentityPolicies(),
     "SesRecords": IdentityRecords(),
