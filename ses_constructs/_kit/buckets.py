@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
     from constructs import Construct
 
-# As in lambda/custom_resources/buckets.py. Without the tag nothing is emptied: when a removal policy changes to one that
-# keeps the bucket, CloudFormation takes the tag away first, and then the resource that empties.
+# As in lambda/custom_resources/buckets.py. Without the tag nothing is emptied: when a removal policy changes to one
+# that keeps the bucket, CloudFormation takes the tag away first, and then the resource that empties.
 _TAG = "ses-constructs:empty-on-delete"
 
 
@@ -31,6 +31,8 @@ def make_bucket(
     removal_policy: RemovalPolicy,
 ) -> s3.Bucket:
     """Define a bucket without versions, so that what is erased is gone.
+
+    What writes to it should depend on the bucket as a construct, so that it goes before the bucket is emptied.
 
     :param expirations: age at which objects are deleted, by prefix of their keys.
     :param removal_policy: with ``DESTROY`` the bucket goes with all that is in it.
@@ -54,17 +56,17 @@ def make_bucket(
         removal_policy=removal_policy,
     )
     if removal_policy == RemovalPolicy.DESTROY:
-        _empty_on_delete(scope, f"{id}Emptying", bucket)
+        _empty_on_delete(bucket)
     return bucket
 
 
-def _empty_on_delete(scope: Construct, id: str, bucket: s3.Bucket) -> None:
+def _empty_on_delete(bucket: s3.Bucket) -> None:
     from ses_constructs._kit.custom_resources import custom_resource
 
     Tags.of(bucket).add(_TAG, "true")
     resource = custom_resource(
-        scope,
-        id,
+        bucket,
+        "Emptying",
         kind="SesEmptyBucket",
         properties={"BucketName": bucket.bucket_name},
         statements=[

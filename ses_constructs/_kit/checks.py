@@ -4,9 +4,12 @@ import re
 from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
 
+from aws_cdk import RemovalPolicy, Token
 from constructs import Construct
 
 T = TypeVar("T")
+
+_REMOVAL_POLICIES = (RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE, RemovalPolicy.RETAIN, RemovalPolicy.DESTROY)
 
 # A host name label: letters, digits, hyphens inside, at most 63 octets (RFC 1123, section 2.1).
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
@@ -64,3 +67,17 @@ def domain_name(scope: Construct, parameter: str, value: Any) -> str:
 def is_within(domain: str, parent: str) -> bool:
     """Whether *domain* is *parent* or lies below it. Both in lower case, without the final dot."""
     return domain == parent or domain.endswith(f".{parent}")
+
+
+def check_whole_number(scope: Construct, parameter: str, value: Any, least: int, most: int) -> None:
+    """Refuse what is no whole number from *least* to *most*."""
+    if Token.is_unresolved(value):
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        fail(scope, parameter, f"must be a whole number from {least:,} to {most:,}", value)
+
+
+def check_removal_policy(scope: Construct, value: Any) -> None:
+    """Refuse ``SNAPSHOT``, which neither keys nor tables know."""
+    if value not in _REMOVAL_POLICIES:
+        fail(scope, "removal_policy", f"must be among {', '.join(it.name for it in _REMOVAL_POLICIES)}", value)

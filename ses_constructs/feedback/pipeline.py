@@ -22,6 +22,7 @@ from ses_constructs._kit.checks import fail
 from ses_constructs._kit.functions import make_function
 from ses_constructs._kit.keys import checked_key, distinct_keys, grant_use
 from ses_constructs._kit.queues import Delivery, check_queues, make_main_queue, make_queue
+from ses_constructs._kit.subscriptions import Subscriptions
 from ses_constructs._kit.stacks import same_place, stack_of
 from ses_constructs.feedback.arguments import (
     age_seconds,
@@ -33,7 +34,7 @@ from ses_constructs.feedback.arguments import (
 )
 from ses_constructs.feedback.ledger import suppression_table
 from ses_constructs.feedback.operations import FeedbackMetrics, make_alarms, make_widgets
-from ses_constructs.feedback.sources import Publishing, Sources, Subscriptions, sorted_sources
+from ses_constructs.feedback.sources import Publishing, Sources, sorted_sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
