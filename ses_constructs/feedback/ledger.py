@@ -21,13 +21,9 @@ _LIFTED_ATTRIBUTES = (
 
 
 def suppression_table(
-    scope: Construct, id: str, encryption_key: kms.IKey, removal_policy: RemovalPolicy, *, stream: bool = False
+    scope: Construct, id: str, encryption_key: kms.IKey, removal_policy: RemovalPolicy
 ) -> dynamodb.Table:
-    """Define the table: ``address`` (normalised) and ``scope`` (``account`` or ``tenant/NAME``).
-
-    :param stream: whether its changes are streamed, the items before and after. It can be set at any time: the table
-        stays.
-    """
+    """Define the table: ``address`` (normalised) and ``scope`` (``account`` or ``tenant/NAME``)."""
     protected = removal_policy != RemovalPolicy.DESTROY
     table = dynamodb.Table(
         scope,
@@ -41,7 +37,6 @@ def suppression_table(
             point_in_time_recovery_enabled=True
         ),
         time_to_live_attribute="expires_at",
-        stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES if stream else None,
         deletion_protection=protected,
         # A protected table cannot be deleted by a rollback either, which would then fail. It is left behind, empty and
         # with a name of its own, so that the next deployment makes another.

@@ -101,6 +101,17 @@ def pipeline(
         AttributeDefinitions=[
             {"AttributeName": "address", "AttributeType": "S"},
             {"AttributeName": "scope", "AttributeType": "S"},
+            {"AttributeName": "listed_under", "AttributeType": "S"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by_reason_and_day",
+                "KeySchema": [
+                    {"AttributeName": "listed_under", "KeyType": "HASH"},
+                    {"AttributeName": "address", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["status", "expires_at"]},
+            }
         ],
         BillingMode="PAY_PER_REQUEST",
     )
