@@ -207,11 +207,16 @@ def _moment(event: Event) -> tuple[str, str]:
     return event["at"], event["feedback_id"]
 
 
+def _words_last(event: Event) -> tuple[str, str, str]:
+    """Order events by time and, for those of one moment, by what of them an item shows."""
+    return event["at"], event["type"], event["sub_type"]
+
+
 def _conclude(item: Item, soft_bounces: SoftBounces | None) -> Item:
     """Return *item* with everything that follows from what it keeps."""
     lifted_at = item.get("lifted_at")
     standing = {reason: seen for reason, seen in item["reasons"].items() if _after(seen["last_at"], lifted_at)}
-    soft = sorted((it for it in item["soft_bounces"].values() if _after(it["at"], lifted_at)), key=_moment)
+    soft = sorted((it for it in item["soft_bounces"].values() if _after(it["at"], lifted_at)), key=_words_last)
     concluded: Item = {
         "address": item["address"],
         "scope": item["scope"],

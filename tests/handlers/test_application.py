@@ -117,7 +117,9 @@ def test_hundreds_of_addresses_in_two_scopes_are_asked_for_until_all_are_answere
 def test_no_answer_is_not_taken_for_a_yes(suppressions: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     monkeypatch.setattr(
-        suppressions._dynamodb, "batch_get_item", lambda RequestItems: {"Responses": {}, "UnprocessedKeys": RequestItems}
+        suppressions._dynamodb,
+        "batch_get_item",
+        lambda RequestItems: {"Responses": {}, "UnprocessedKeys": RequestItems},
     )
     with pytest.raises(RuntimeError, match="not known"):
         suppressions.is_suppressed("ann@example.com")
@@ -240,7 +242,12 @@ def test_an_entry_by_hand_stands_until_it_is_lifted(pipeline: Pipeline, suppress
 
 
 def test_a_list_from_elsewhere_counts_as_if_ses_had_told_of_it(pipeline: Pipeline, suppressions: Any) -> None:
-    entry = {"scope": "account", "status": "SUPPRESSED", "reason": "BOUNCE", "first_seen_at": "2024-01-01T00:00:00.000Z"}
+    entry = {
+        "scope": "account",
+        "status": "SUPPRESSED",
+        "reason": "BOUNCE",
+        "first_seen_at": "2024-01-01T00:00:00.000Z",
+    }
     for name in ("ann", "bob"):
         pipeline.table.put_item(Item={"address": f"{name}@example.com", **entry})
     pipeline.handle(
