@@ -15,6 +15,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ses_constructs._kit.checks import fail, is_token, items
+from ses_constructs._kit.send_actions import SENDING, TEMPLATED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from aws_cdk import aws_ses as ses
 
 
-# Every action that sends. The last three are checked on the template as well.
-SENDING = ("ses:SendEmail", "ses:SendRawEmail")
-TEMPLATED = ("ses:SendBulkEmail", "ses:SendBulkTemplatedEmail", "ses:SendTemplatedEmail")
 # What an identity policy may allow others: https://docs.aws.amazon.com/ses/latest/dg/policy-anatomy.html
 _DELEGATED = (*SENDING, "ses:SendTemplatedEmail", "ses:SendBulkTemplatedEmail")
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateEmailIdentityPolicy.html
