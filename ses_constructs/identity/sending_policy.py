@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from aws_cdk import aws_ses as ses
 
+    from ses_constructs.sending import EmailTemplate
+
 
 # What an identity policy may allow others: https://docs.aws.amazon.com/ses/latest/dg/policy-anatomy.html
 _DELEGATED = (*SENDING, "ses:SendTemplatedEmail", "ses:SendBulkTemplatedEmail")
@@ -67,7 +69,7 @@ def grant_send(
     identity_arn: str,
     conditions: Conditions,
     configuration_sets: Sequence[ses.IConfigurationSet],
-    templates: Sequence[str],
+    templates: Sequence[str | EmailTemplate],
     sandbox_recipients: Sequence[_Named | ses.IEmailIdentity],
 ) -> iam.Grant:
     """Add to the policy of *grantee* what SES checks when it sends from an identity."""
@@ -76,8 +78,12 @@ def grant_send(
     for name in dict.fromkeys(it.configuration_set_name for it in configuration_sets):
         arns.append(stack.format_arn(service="ses", resource="configuration-set", resource_name=name))
     for template in templates:
-        whole = template.startswith("arn:")
-        arns.append(template if whole else stack.format_arn(service="ses", resource="template", resource_name=template))
+        if not isinstance(template, str):
+            arns.append(template.template_arn)
+        elif template.startswith("arn:"):
+            arns.append(template)
+        else:
+            arns.append(stack.format_arn(service="ses", resource="template", resource_name=template))
     for recipient in sandbox_recipients:
         arns.append(recipient.identity_arn if hasattr(recipient, "identity_arn") else recipient.email_identity_arn)
     return iam.Grant.add_to_principal(

@@ -17,7 +17,8 @@ from aws_cdk.interfaces.aws_ses import ConfigurationSetReference
 from ses_constructs._kit.checks import fail
 from ses_constructs._kit.send_actions import SENDING, TEMPLATED
 from ses_constructs.sending import options
-from ses_constructs.sending.metrics import MeasuredConfigurationSet
+from ses_constructs.sending.cloud_watch_destination import CloudWatchEventDestination
+from ses_constructs.sending.metrics import CONFIGURATION_SET_TAG, MeasuredConfigurationSet
 from ses_constructs.sending.sns_destination import SnsEventDestination
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
     from constructs import Construct
 
+    from ses_constructs.sending.dimension import Dimension
     from ses_constructs.sending.event_types import EventType
 
 # https://docs.aws.amazon.com/ses/latest/dg/quotas.html
@@ -58,6 +60,29 @@ class AnyConfigurationSet(MeasuredConfigurationSet):
         identity gives them, and with ``configuration_sets`` this half too.
         """
         return iam.Grant.add_to_principal(grantee=grantee, actions=[*SENDING, *TEMPLATED], resource_arns=[self.arn])
+
+    def publish_to_cloud_watch(
+        self,
+        id: str = "CloudWatch",
+        *,
+        events: Sequence[EventType | str],
+        dimensions: Sequence[Dimension] | None = None,
+    ) -> CloudWatchEventDestination:
+        """Count events in CloudWatch, in the namespace ``AWS/SES``.
+
+        :param id: id of the destination in this construct, for a second one.
+        :param events: the event types to count.
+        :param dimensions: what tells the metrics apart, at most ten; every combination of values is a metric of its
+            own, paid for by the month. Default: only the name of the configuration set, which is what the ``metric_*``
+            methods here look for.
+        :raises ValueError: for a plain string or an unknown event type as events, dimensions that are none, more than
+            ten or named twice, or an eleventh destination.
+        """
+        self._count_destination()
+        destination = CloudWatchEventDestination(self, id, events=events, dimensions=dimensions)
+        if [it.name for it in destination.dimensions] == [CONFIGURATION_SET_TAG]:
+            self._counted.update(destination.events)
+        return destination
 
     def publish_to_sns(
         self,
