@@ -177,13 +177,14 @@ class SendingConfigurationSet(ses.ConfigurationSet, AnyConfigurationSet):
             tracking_https_policy=tracking_https_policy,
             archive_arn=archive_arn,
         )
+        late = max_delivery_duration is not None and max_delivery_duration.is_unresolved()
         super().__init__(
             scope,
             id,
             configuration_set_name=configuration_set_name,
             tls_policy=tls_policy,
             dedicated_ip_pool=dedicated_ip_pool,
-            max_delivery_duration=max_delivery_duration,
+            max_delivery_duration=None if late else max_delivery_duration,
             reputation_metrics=reputation_metrics,
             sending_enabled=sending_enabled,
             custom_tracking_redirect_domain=tracking_domain,
@@ -193,10 +194,11 @@ class SendingConfigurationSet(ses.ConfigurationSet, AnyConfigurationSet):
             **options.vdm(engagement_metrics, optimized_shared_delivery),
         )
         self._reputation_metrics = reputation_metrics
-        if archive_arn is not None:  # which the CDK's own leaves out
-            resource = self.node.default_child
-            assert isinstance(resource, ses.CfnConfigurationSet)
-            resource.archiving_options = ses.CfnConfigurationSet.ArchivingOptionsProperty(archive_arn=archive_arn)
+        # What the CDK's own has no word for.
+        if archive_arn is not None:
+            self._override("ArchivingOptions.ArchiveArn", archive_arn)
+        if late and max_delivery_duration is not None:
+            self._override("DeliveryOptions.MaxDeliverySeconds", max_delivery_duration.to_seconds())
         if removal_policy is not RemovalPolicy.DESTROY:  # CloudFormation's own default
             self.apply_removal_policy(removal_policy)
 
@@ -209,6 +211,11 @@ class SendingConfigurationSet(ses.ConfigurationSet, AnyConfigurationSet):
         :raises ValueError: for a name that no configuration set can have.
         """
         return ImportedConfigurationSet(scope, id, configuration_set_name)
+
+    def _override(self, path: str, value: object) -> None:
+        resource = self.node.default_child
+        assert isinstance(resource, ses.CfnConfigurationSet)
+        resource.add_property_override(path, value)
 
 
 @jsii.implements(ses.IConfigurationSet)

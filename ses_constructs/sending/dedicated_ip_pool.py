@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnResource, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_ses as ses
 
 from ses_constructs._kit.checks import fail, is_token
@@ -52,9 +52,11 @@ class DedicatedIpPool(ses.DedicatedIpPool):
         if name is not None and not is_token(name) and not _NAME.fullmatch(name):
             rule = "must be 1 to 64 lower-case letters, digits, _ and -"
             fail(scope, "dedicated_ip_pool_name", rule, name, id=id)
-        super().__init__(scope, id, dedicated_ip_pool_name=name, scaling_mode=scaling_mode)
+        # The CDK's own refuses a name that is known only at deploy time.
+        super().__init__(scope, id, scaling_mode=scaling_mode)
+        resource = self.node.default_child
+        assert isinstance(resource, ses.CfnDedicatedIpPool)
+        resource.pool_name = name
         if scaling_mode is ses.ScalingMode.MANAGED:
-            resource = self.node.default_child
-            assert isinstance(resource, CfnResource)
             resource.override_logical_id(f"{self.stack.get_logical_id(resource)}Managed")
         self.apply_removal_policy(removal_policy)
