@@ -60,6 +60,7 @@ class EmailAddressIdentity(SendingIdentity):
         )
         identity.apply_removal_policy(removal_policy)
         self.identity = identity
+        self._check_default_set(removal_policy)
 
     def _checked(self, address: Any) -> str:
         if not isinstance(address, str):

@@ -94,6 +94,7 @@ class DomainIdentity(SendingIdentity):
         self.records: Sequence[DnsRecord] = tuple(self._records(signing, tokens, dmarc))
         """Every record that the domain needs."""
         dns.publish(self, domain=self.domain, records=self.records, removal_policy=removal_policy)
+        self._check_default_set(removal_policy)
         if spf is not None:
             dns.merge_spf(self, domain=self.domain, spf=spf, removal_policy=removal_policy)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Stack
+from aws_cdk import Annotations, RemovalPolicy, Stack
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
@@ -203,6 +203,16 @@ class SendingIdentity(Construct):
             rule = f"must be the one of the first call, {self._verification.timeout} seconds"
             fail(self, "timeout", rule, timeout.to_human_string())
         return self._verification
+
+    def _check_default_set(self, removal_policy: RemovalPolicy) -> None:
+        # Only the sets of this library say what becomes of them; the CDK's own are deleted, and imported ones stay.
+        of_the_set = getattr(self._configuration_set, "removal_policy", None)
+        if of_the_set is RemovalPolicy.DESTROY and removal_policy is not RemovalPolicy.DESTROY:
+            Annotations.of(self).add_warning_v2(
+                "ses-constructs:defaultSetDestroyed",
+                "The identity is kept when it leaves the stack, and its default configuration set is not: SES then "
+                "refuses all its mail that names no other set. Give both the same removal_policy.",
+            )
 
     def _arn_by_name(self) -> str:
         # Without a reference to the identity, which may itself wait for what this ARN goes into: the policy of the

@@ -81,7 +81,7 @@ class AnyConfigurationSet(MeasuredConfigurationSet):
         self._count_destination()
         destination = CloudWatchEventDestination(self, id, events=events, dimensions=dimensions)
         if [it.name for it in destination.dimensions] == [CONFIGURATION_SET_TAG]:
-            self._counted.update(destination.events)
+            self._counted |= destination.events
         return destination
 
     def publish_to_sns(
@@ -193,6 +193,8 @@ class SendingConfigurationSet(ses.ConfigurationSet, AnyConfigurationSet):
             **options.auto_validation(auto_validation),
             **options.vdm(engagement_metrics, optimized_shared_delivery),
         )
+        self.removal_policy: RemovalPolicy = removal_policy
+        """What becomes of the set when it leaves the stack."""
         self._reputation_metrics = reputation_metrics
         # What the CDK's own has no word for.
         if archive_arn is not None:
