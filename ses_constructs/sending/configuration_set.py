@@ -116,7 +116,8 @@ class SendingConfigurationSet(ses.ConfigurationSet, AnyConfigurationSet):
     """Rules for a stream of mail, chosen by the sender for each message or by an identity as its default.
 
     It is the CDK's own ``ConfigurationSet``, so it goes wherever the CDK takes one. Its ``publish_to_*`` methods add
-    event destinations, at most ten; when the id of one changes, the new one is made before the old one goes.
+    event destinations, at most ten. When the id of one changes, the new one is made before the old one goes: of ten,
+    take one away first.
     """
 
     def __init__(
