@@ -49,7 +49,13 @@ class EmailAddressIdentity(SendingIdentity):
             first deployment is rolled back.
         :raises ValueError: for a malformed address.
         """
-        super().__init__(scope, id, configuration_set=configuration_set, feedback_forwarding=feedback_forwarding)
+        super().__init__(
+            scope,
+            id,
+            configuration_set=configuration_set,
+            feedback_forwarding=feedback_forwarding,
+            removal_policy=removal_policy,
+        )
         self.address = self._name = self._checked(address)
         identity = ses.EmailIdentity(
             self,
@@ -60,7 +66,6 @@ class EmailAddressIdentity(SendingIdentity):
         )
         identity.apply_removal_policy(removal_policy)
         self.identity = identity
-        self._check_default_set(removal_policy)
 
     def _checked(self, address: Any) -> str:
         if not isinstance(address, str):

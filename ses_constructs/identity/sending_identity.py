@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Annotations, RemovalPolicy, Stack
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from ses_constructs._kit.checks import fail
 from ses_constructs.identity import sending_policy
+from ses_constructs.identity.default_set import check_default_set
 from ses_constructs.identity.sending_policy import IdentitySendingPolicy
 
 if TYPE_CHECKING:
@@ -42,12 +43,14 @@ class SendingIdentity(Construct):
         *,
         configuration_set: ses.IConfigurationSet | None,
         feedback_forwarding: bool,
+        removal_policy: RemovalPolicy,
     ) -> None:
-        """:param configuration_set: the default set. For both see the classes derived from this one."""
+        """:param configuration_set: the default set. For all see the classes derived from this one."""
         super().__init__(scope, id)
         self._configuration_set = configuration_set
         self._feedback_forwarding = feedback_forwarding
         self._policies = 0
+        check_default_set(self, configuration_set, removal_policy)
         self._notifications: IdentityNotifications | None = None
         self._verification: IdentityVerification | None = None
 
@@ -203,16 +206,6 @@ class SendingIdentity(Construct):
             rule = f"must be the one of the first call, {self._verification.timeout} seconds"
             fail(self, "timeout", rule, timeout.to_human_string())
         return self._verification
-
-    def _check_default_set(self, removal_policy: RemovalPolicy) -> None:
-        # Only the sets of this library say what becomes of them; the CDK's own are deleted, and imported ones stay.
-        of_the_set = getattr(self._configuration_set, "removal_policy", None)
-        if of_the_set is RemovalPolicy.DESTROY and removal_policy is not RemovalPolicy.DESTROY:
-            Annotations.of(self).add_warning_v2(
-                "ses-constructs:defaultSetDestroyed",
-                "The identity is kept when it leaves the stack, and its default configuration set is not: SES then "
-                "refuses all its mail that names no other set. Give both the same removal_policy.",
-            )
 
     def _arn_by_name(self) -> str:
         # Without a reference to the identity, which may itself wait for what this ARN goes into: the policy of the

@@ -165,8 +165,8 @@ class SendingConfigurationSet(ses.ConfigurationSet, AnyConfigurationSet):
         :param removal_policy: what becomes of the set when it leaves the stack. Default: it is kept, for an identity
             that is kept and has it as its default could send no more; the destinations go. If you gave it a name, that
             name is taken until you delete it.
-        :raises ValueError: for a name, duration, reasons, domain or archive that SES refuses, or a
-            tracking_https_policy without its domain.
+        :raises ValueError: for a name, duration, reasons, domain or archive that SES refuses, a tracking_https_policy
+            without its domain, or a snapshot as removal_policy.
         """
         options.check_name(scope, "configuration_set_name", configuration_set_name, id=id)
         options.check_options(
@@ -177,6 +177,7 @@ class SendingConfigurationSet(ses.ConfigurationSet, AnyConfigurationSet):
             tracking_domain=tracking_domain,
             tracking_https_policy=tracking_https_policy,
             archive_arn=archive_arn,
+            removal_policy=removal_policy,
         )
         late = max_delivery_duration is not None and max_delivery_duration.is_unresolved()
         super().__init__(
