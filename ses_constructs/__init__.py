@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from ses_constructs.identity.notifications import IdentityNotifications
     from ses_constructs.identity.sending_policy import IdentitySendingPolicy
     from ses_constructs.identity.verification import IdentityVerification
-    from ses_constructs.sending import EventType, SendingConfigurationSet, SnsEventDestination
+    from ses_constructs.sending import (
+        EventType,
+        FirehoseEventDestination,
+        MessageTag,
+        SendingConfigurationSet,
+        SnsEventDestination,
+    )
+    from ses_constructs.sending.lake.event_lake import EventLake
 
 __all__ = [
     "Bimi",
@@ -38,11 +45,14 @@ __all__ = [
     "DnsRecord",
     "DomainIdentity",
     "EmailAddressIdentity",
+    "EventLake",
     "EventType",
     "FeedbackPipeline",
+    "FirehoseEventDestination",
     "IdentityNotifications",
     "IdentitySendingPolicy",
     "IdentityVerification",
+    "MessageTag",
     "MtaSts",
     "SendingConfigurationSet",
     "SnsEventDestination",
@@ -61,11 +71,14 @@ _FOLDERS = {
     "DnsRecord": "identity",
     "DomainIdentity": "identity",
     "EmailAddressIdentity": "identity",
+    "EventLake": "sending.lake.event_lake",
     "EventType": "sending",
     "FeedbackPipeline": "feedback",
+    "FirehoseEventDestination": "sending",
     "IdentityNotifications": "identity.notifications",
     "IdentitySendingPolicy": "identity.sending_policy",
     "IdentityVerification": "identity.verification",
+    "MessageTag": "sending",
     "MtaSts": "identity.mta_sts",
     "SendingConfigurationSet": "sending",
     "SnsEventDestination": "sending",
