@@ -21,6 +21,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ses_constructs._kit.checks import fail, is_token
+from ses_constructs._kit.nag import acknowledge_objects
 from ses_constructs._kit.topics import is_aws_managed
 from ses_constructs.sending.lake import schema
 from ses_constructs.sending.lake.queries import QUERIES
@@ -40,6 +41,8 @@ _SCAN_LIMIT = Size.gibibytes(10)
 _LEAST_SCAN_LIMIT = 10_000_000  # https://docs.aws.amazon.com/athena/latest/APIReference/API_WorkGroupConfiguration.html
 # How far back a query looks in a bucket whose retention is not known here. Days cost time only in a query without a day.
 _HORIZON = Duration.days(3653)
+# The CDK brings a mapping of Firehose's addresses for streams that write into a VPC. Unused, validation warns of it.
+_ADDRESSES = "@aws-cdk--aws-kinesisfirehose.CidrBlocks"
 _DATABASE_NAME = re.compile(r"[a-z0-9_]{1,255}")
 
 
@@ -135,18 +138,18 @@ class EventLake(Construct):
         to the place of its results is yours to give.
         """
         stack = Stack.of(self)
-        read = [self.bucket.arn_for_objects(f"{EVENTS}*")]
-        results = self.bucket.arn_for_objects(f"{RESULTS}*")
-        prefixes = [f"{EVENTS}*", *([f"{RESULTS}*"] if self._makes_results else [])]
-        self.encryption_key.grant(grantee, "kms:Decrypt", *(["kms:GenerateDataKey"] if self._makes_results else []))
+        events = self.bucket.arn_for_objects(f"{EVENTS}*")
+        results = [self.bucket.arn_for_objects(f"{RESULTS}*")] if self._makes_results else []
+        prefixes = [f"{EVENTS}*", *([f"{RESULTS}*"] if results else [])]
+        acknowledge_objects(grantee.grant_principal, [events, *results])
+        self.encryption_key.grant(grantee, "kms:Decrypt", *(["kms:GenerateDataKey"] if results else []))
         self._grant(grantee, ["s3:GetBucketLocation"], [self.bucket.bucket_arn])
         self._grant(
             grantee, ["s3:ListBucket"], [self.bucket.bucket_arn], conditions={"StringLike": {"s3:prefix": prefixes}}
         )
-        self._grant(grantee, ["s3:GetObject"], [*read, *([results] if self._makes_results else [])])
-        if self._makes_results:
-            uploads = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
-            self._grant(grantee, uploads, [results])
+        self._grant(grantee, ["s3:GetObject"], [events, *results])
+        if results:
+            self._grant(grantee, ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], results)
         tables = table_arns(stack, self.database_name, self.table.ref)
         self._grant(grantee, ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"], tables)
         workgroup = stack.format_arn(service="athena", resource="workgroup", resource_name=self.workgroup_name)
@@ -272,6 +275,8 @@ class EventLake(Construct):
         )
 
     def _stream(self, interval: Duration, *, keep_raw: bool) -> firehose.DeliveryStream:
+        stack = Stack.of(self)
+        had_mapping = stack.node.try_find_child(_ADDRESSES) is not None
         stream = firehose.DeliveryStream(
             self,
             "Stream",
@@ -289,6 +294,8 @@ class EventLake(Construct):
                 keep_raw=keep_raw,
             ),
         )
+        if not had_mapping:
+            stack.node.try_remove_child(_ADDRESSES)
         resource = stream.node.default_child
         assert isinstance(resource, firehose.CfnDeliveryStream)
         # Not by the CDK's `encryption`, which makes a role that may use the key for everything: Firehose has a grant.

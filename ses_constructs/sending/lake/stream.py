@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import jsii
-from aws_cdk import Acknowledgment, ArnFormat, Stack, Validations
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
 
+from ses_constructs._kit.nag import acknowledge_objects
 from ses_constructs.sending.lake import schema
 
 if TYPE_CHECKING:
@@ -172,17 +173,14 @@ class ParquetDestination:
                 },
             ),
         )
-        policy = iam.Policy(self._lake, "StreamPolicy", roles=[role], statements=self._statements(stack))
-        Validations.of(policy).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-IAM5", reason="An object has no ARN before it is there: its prefix is the narrowest"
-            )
-        )
+        prefixes = [EVENTS, ERRORS, *([RAW] if self._keep_raw else [])]
+        objects = [self._bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
+        policy = iam.Policy(self._lake, "StreamPolicy", roles=[role], statements=self._statements(stack, objects))
+        acknowledge_objects(policy, objects)
         return role, policy
 
-    def _statements(self, stack: Stack) -> Sequence[iam.PolicyStatement]:
+    def _statements(self, stack: Stack, objects: list[str]) -> Sequence[iam.PolicyStatement]:
         # https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3
-        written = [EVENTS, ERRORS, *([RAW] if self._keep_raw else [])]
         log_stream_name = f"{self._log_group.log_group_name}:log-stream:{self._log_stream.log_stream_name}"
         return [
             iam.PolicyStatement(
@@ -191,7 +189,7 @@ class ParquetDestination:
             ),
             iam.PolicyStatement(
                 actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
-                resources=[self._bucket.arn_for_objects(f"{prefix}*") for prefix in written],
+                resources=objects,
             ),
             iam.PolicyStatement(
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
