@@ -47,7 +47,9 @@ analyst = iam.Role(stack, "Analyst", assumed_by=iam.AccountRootPrincipal())
 lake.grant_query(analyst)
 
 cdk.Validations.of(lake.bucket).acknowledge(
-    cdk.Acknowledgment(id="AwsSolutions-S1", reason="Athena keeps who asked what; a log of the reads would tell no more"),
+    cdk.Acknowledgment(
+        id="AwsSolutions-S1", reason="Athena keeps who asked what; a log of the reads would tell no more"
+    ),
 )
 
 cdk.CfnOutput(stack, "Domain", value=identity.domain)

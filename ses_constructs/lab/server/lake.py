@@ -65,9 +65,7 @@ class _NamedQuery:
         query_id = str(json.loads(body)["NamedQueryId"])
         return query_id, {"NamedQueryId": query_id}
 
-    def update(
-        self, physical_id: str, old: Properties, new: Properties, stack_name: str
-    ) -> tuple[str, dict[str, Any]]:
+    def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> tuple[str, dict[str, Any]]:
         if old == new:
             return physical_id, {"NamedQueryId": physical_id}
         created = self.create(physical_id, new, stack_name)

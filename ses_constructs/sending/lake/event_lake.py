@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, Names, RemovalPolicy, Size, Stack, Token
 from aws_cdk import aws_athena as athena
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -24,11 +23,14 @@ from ses_constructs._kit.checks import fail, is_token
 from ses_constructs._kit.nag import acknowledge_objects
 from ses_constructs._kit.topics import is_aws_managed
 from ses_constructs.sending.lake import schema
+from ses_constructs.sending.lake.alarms import stream_alarms
 from ses_constructs.sending.lake.queries import QUERIES
 from ses_constructs.sending.lake.stream import ERRORS, EVENTS, RAW, ParquetDestination, table_arns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from aws_cdk import aws_cloudwatch as cloudwatch
 
 RESULTS = "results/"
 
@@ -39,7 +41,7 @@ _INTERVAL = Duration.minutes(15)  # Firehose's longest: few large objects are wh
 _FRESHNESS = Duration.hours(1)
 _SCAN_LIMIT = Size.gibibytes(10)
 _LEAST_SCAN_LIMIT = 10_000_000  # https://docs.aws.amazon.com/athena/latest/APIReference/API_WorkGroupConfiguration.html
-# How far back a query looks in a bucket whose retention is not known here. Days cost time only in a query without a day.
+# How far back a query looks in a bucket whose retention is not known here: ten years.
 _HORIZON = Duration.days(3653)
 # The CDK brings a mapping of Firehose's addresses for streams that write into a VPC. Unused, validation warns of it.
 _ADDRESSES = "@aws-cdk--aws-kinesisfirehose.CidrBlocks"
@@ -128,7 +130,9 @@ class EventLake(Construct):
         """The Athena workgroup."""
         self.queries: Mapping[str, athena.CfnNamedQuery] = self._queries()
         """The saved queries by name: ``delivery_funnel``, ``bounces``, ``address_history`` and so on."""
-        self.alarms: Mapping[str, cloudwatch.Alarm] = self._alarms(freshness, alarm_actions)
+        self.alarms: Mapping[str, cloudwatch.Alarm] = stream_alarms(
+            Construct(self, "Alarms"), self.stream, self.log_group, freshness=freshness, actions=alarm_actions
+        )
         """``Delivery``, ``Freshness``, ``Conversion``, ``Errors`` and ``Throttling``, each an alarm of that name."""
 
     def grant_query(self, grantee: iam.IGrantable) -> iam.Grant:
@@ -341,71 +345,6 @@ class EventLake(Construct):
                 query_string=query.sql,
             )
             for query in QUERIES
-        }
-
-    def _alarms(
-        self, freshness: Duration, actions: Sequence[cloudwatch.IAlarmAction]
-    ) -> dict[str, cloudwatch.Alarm]:
-        # https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
-        minutes = Duration.minutes(5)
-        alarms = Construct(self, "Alarms")
-
-        def alarm(
-            id: str, metric: cloudwatch.Metric, description: str, *, threshold: float = 1, below: bool = False
-        ) -> cloudwatch.Alarm:
-            at_least = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
-            defined = cloudwatch.Alarm(
-                alarms,
-                id,
-                alarm_description=description,
-                metric=metric,
-                threshold=threshold,
-                evaluation_periods=1,
-                comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD if below else at_least,
-                treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            )
-            if actions:
-                defined.add_alarm_action(*actions)
-            return defined
-
-        def of_stream(name: str, statistic: str) -> cloudwatch.Metric:
-            return self.stream.metric(name, statistic=statistic, period=minutes)
-
-        logged = cloudwatch.Metric(
-            namespace="AWS/Logs",
-            metric_name="IncomingLogEvents",
-            dimensions_map={"LogGroupName": self.log_group.log_group_name},
-            statistic="Sum",
-            period=minutes,
-        )
-        return {
-            "Delivery": alarm(
-                "Delivery",
-                of_stream("DeliveryToS3.Success", "Average"),
-                "Firehose cannot write SES events to the bucket: look at its permissions, its key and whether it exists.",
-                below=True,
-            ),
-            "Freshness": alarm(
-                "Freshness",
-                of_stream("DeliveryToS3.DataFreshness", "Maximum"),
-                "SES events wait in Firehose; after a day they are lost.",
-                threshold=freshness.to_seconds(),
-            ),
-            "Conversion": alarm(
-                "Conversion",
-                of_stream("FailedConversion.Records", "Sum"),
-                f"SES events do not fit the table; they are in the bucket under {ERRORS}, for a while.",
-            ),
-            "Errors": alarm(
-                "Errors",
-                logged,
-                f"Firehose reports errors with SES events: see the log group, and {ERRORS} in the bucket.",
-            ),
-            "Throttling": alarm(
-                "Throttling",
-                of_stream("ThrottledRecords", "Sum"),
-                "Firehose refuses SES events, too many at a time: ask for a higher quota of the stream.",
-            ),
         }
 
 

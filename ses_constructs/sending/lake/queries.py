@@ -27,14 +27,18 @@ class SavedQuery:
 
 
 QUERIES: Final = (
-    SavedQuery("delivery_funnel", "Per day and configuration set: sent, delivered, bounced, opened, clicked, complained"),
+    SavedQuery(
+        "delivery_funnel", "Per day and configuration set: sent, delivered, bounced, opened, clicked, complained"
+    ),
     SavedQuery("bounces", "Bounces by type, sub-type and recipient domain"),
     SavedQuery("complaint_rate", "Complaints per 100 delivered messages, by the tag campaign"),
     SavedQuery("engagement", "Opens and clicks by people, not by bots, by the tag campaign"),
     SavedQuery("slowest_domains", "The recipient domains that take longest to accept mail"),
     SavedQuery("address_history", "Everything that happened to one address. Parameter: the address"),
     SavedQuery("message_history", "Everything that happened to one message. Parameter: the SES message id"),
-    SavedQuery("objects_of_address", "The objects that hold events with one address, to erase it. Parameter: the address"),
+    SavedQuery(
+        "objects_of_address", "The objects that hold events with one address, to erase it. Parameter: the address"
+    ),
 )
 
 FUNCTIONS_FOR_DUCKDB: Final = _FOLDER / "athena.duckdb.sql"

@@ -37,7 +37,7 @@ _TEXTS: Final = Array(_TEXT)
 _TAGS: Final = Map(_TEXTS)
 _RECIPIENT: Final = {"emailAddress": _TEXT, "action": _TEXT, "status": _TEXT, "diagnosticCode": _TEXT}
 _TOPICS: Final = Array({"topicName": _TEXT, "subscriptionStatus": _TEXT})
-_PREFERENCES: Final = {
+_PREFERENCES: Final[Mapping[str, Type]] = {
     "unsubscribeAll": "boolean",
     "topicSubscriptionStatus": _TOPICS,
     "topicDefaultSubscriptionStatus": _TOPICS,

@@ -65,7 +65,7 @@ class ParquetDestination:
         self._keep_raw = keep_raw
 
     def bind(self, scope: Construct, options: object = None) -> firehose.DestinationConfig:
-        """Define the role of the stream, and return its configuration. Called by the CDK, with options that are empty."""
+        """Define the stream's role, and return its configuration. The CDK calls it, with options that are empty."""
         role, policy = self._role()
         return firehose.DestinationConfig(
             extended_s3_destination_configuration=self._configuration(role), dependables=[policy]
@@ -114,9 +114,7 @@ class ParquetDestination:
                 )
             ),
             output_format_configuration=_Stream.OutputFormatConfigurationProperty(
-                serializer=_Stream.SerializerProperty(
-                    parquet_ser_de=_Stream.ParquetSerDeProperty(compression="SNAPPY")
-                )
+                serializer=_Stream.SerializerProperty(parquet_ser_de=_Stream.ParquetSerDeProperty(compression="SNAPPY"))
             ),
             schema_configuration=_Stream.SchemaConfigurationProperty(
                 catalog_id=Stack.of(self._lake).account,

@@ -1,12 +1,13 @@
 """JSON to Parquet as Firehose does it, with exactly the types of the Glue table, and back."""
 
+import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # the same
 
 from ses_constructs.sending.lake import schema
 
@@ -98,8 +99,8 @@ def write(path: Path, events: Iterable[Json]) -> None:
     pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema()), path)
 
 
-def read_back(path: Path) -> list[Json]:
-    table = pq.read_table(path, partitioning=None)
+def read_back(file: Path | io.BytesIO) -> list[Json]:
+    table = pq.read_table(file, partitioning=None)
     row = pa.struct(list(table.schema))
     return [written(it, row, schema.key_mappings()) for it in table.to_pylist()]
 

@@ -3,7 +3,6 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,6 +11,7 @@ import pytest
 from ses_constructs import MessageTag
 from ses_constructs.sending.lake.queries import FUNCTIONS_FOR_DUCKDB, QUERIES
 from tests.unit.lake.events import (
+    Json,
     bounce,
     clicked,
     complaint,
@@ -31,13 +31,13 @@ Ask = Callable[..., list[Row]]
 TODAY = "2026-03-31"
 
 # The messages of two days and two campaigns, and one from before the window.
-SPRING = {"campaign": "spring"}
-M1 = {"message_id": "m1", "to": ("ann@example.com",), **SPRING}
-M2 = {"message_id": "m2", "to": ("Bob@Example.com", "cleo@example.net"), **SPRING}
-M3 = {"message_id": "m3", "to": ("dan@example.org",), **SPRING, "sent": "2026-03-29T23:59:59.999Z"}
-M4 = {"message_id": "m4", "to": ("ann@example.com",)}
-M5 = {"message_id": "m5", "to": ("eve@example.net",), "campaign": "winter"}
-OLD = {"message_id": "old", "to": ("ann@example.com",), "sent": "2025-12-24T18:00:00.000Z"}
+SPRING: Json = {"campaign": "spring"}
+M1: Json = {"message_id": "m1", "to": ("ann@example.com",), **SPRING}
+M2: Json = {"message_id": "m2", "to": ("Bob@Example.com", "cleo@example.net"), **SPRING}
+M3: Json = {"message_id": "m3", "to": ("dan@example.org",), **SPRING, "sent": "2026-03-29T23:59:59.999Z"}
+M4: Json = {"message_id": "m4", "to": ("ann@example.com",)}
+M5: Json = {"message_id": "m5", "to": ("eve@example.net",), "campaign": "winter"}
+OLD: Json = {"message_id": "old", "to": ("ann@example.com",), "sent": "2025-12-24T18:00:00.000Z"}
 
 EVENTS = {
     "2026-03-29": [send(**M3), delay("dan@example.org", **M3)],
