@@ -1,5 +1,7 @@
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
@@ -16,6 +18,7 @@ from ses_constructs import EventLake, EventType, SendingConfigurationSet
 from ses_constructs.sending.lake import schema
 from tests.constructs.support import Synthesised, synthesise, text
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "event_lake.md"
 KEY_ARN = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-4333-8444-555555555555"
 
 
@@ -331,6 +334,13 @@ def test_values_that_are_known_only_at_deployment_are_let_through(stack: cdk.Sta
     )
     parameters = stack.resolve(lake.table.table_input)["parameters"]
     assert parameters["projection.day.range"] == {"Fn::Join": ["", ["NOW-", {"Ref": "Days"}, "DAYS,NOW"]]}
+
+
+def test_the_app_of_the_documentation_is_synthesised() -> None:
+    (block,) = re.findall(r"```python\n(import aws_cdk.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    namespace: dict[str, Any] = {}
+    exec(block, namespace)
+    assert isinstance(namespace["lake"], EventLake)
 
 
 def test_two_lakes_live_side_by_side(stack: cdk.Stack) -> None:

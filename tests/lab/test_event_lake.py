@@ -4,12 +4,14 @@ import io
 import json
 import re
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
@@ -35,8 +37,14 @@ def outputs(ses_lab: Lab) -> Iterator[dict[str, str]]:
     ses_lab.delete_stack(STACK)
 
 
-def put(lab: Lab, stream: str, records: Iterable[Json]) -> None:
-    """Write records as SES does: one document and a newline each."""
+def objects(lab: Lab, bucket: str, prefix: str = "") -> set[str]:
+    found = lab.session().client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+    return {it["Key"] for it in found}
+
+
+def put(lab: Lab, stream: str, bucket: str, records: Sequence[Json]) -> list[str]:
+    """Write records as SES does, one document and a newline each; return the objects that they became."""
+    before = objects(lab, bucket)
     answer = (
         lab.session()
         .client("firehose")
@@ -46,15 +54,13 @@ def put(lab: Lab, stream: str, records: Iterable[Json]) -> None:
     )
     assert answer["FailedPutCount"] == 0
 
+    def made() -> list[str] | None:
+        found = [key for key in objects(lab, bucket) - before if not key.startswith("raw/")]
+        return sorted(found) if len(found) >= len(records) else None
 
-def keys(lab: Lab, bucket: str, prefix: str, count: int) -> list[str]:
-    def all_there() -> list[str] | None:
-        found = lab.session().client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
-        return sorted(it["Key"] for it in found) if len(found) >= count else None
-
-    there = lab.wait_for(all_there, timeout=20, describe=f"{count} objects under {prefix}")
-    assert len(there) == count
-    return there
+    found = lab.wait_for(made, timeout=20, describe=f"{len(records)} objects")
+    assert len(found) == len(records)
+    return found
 
 
 def rows(lab: Lab, bucket: str, key: str) -> list[Json]:
@@ -67,18 +73,37 @@ def test_every_event_is_in_its_folder_with_nothing_lost_and_what_does_not_fit_is
     ses_lab: Lab, outputs: dict[str, str]
 ) -> None:
     misfit = {"eventType": "Send", "mail": "not an object"}
-    put(ses_lab, outputs["StreamName"], [misfit, {"no": "event type"}, *events.all_types()])
-    found = keys(ses_lab, outputs["BucketName"], "events/", 10)
-    folders = {re.sub(r"events/day=\d{4}-\d\d-\d\d/event_type=(\w+)/.*", r"\1", key) for key in found}
+    records = [misfit, {"no": "event type"}, *events.all_types()]
+    found = put(ses_lab, outputs["StreamName"], outputs["BucketName"], records)
+    folders = {re.sub(r"/day=\d{4}-\d\d-\d\d/.*", "", key) for key in found if key.startswith("errors/")}
+    assert folders == {"errors/format-conversion-failed", "errors/processing-failed"}
+    kept = [key for key in found if key.startswith("events/")]
+    folders = {re.sub(r"events/day=\d{4}-\d\d-\d\d/event_type=(\w+)/.*", r"\1", key) for key in kept}
     assert folders == set(schema.EVENT_TYPES)
-    after = {event["eventType"]: event for key in found for event in rows(ses_lab, outputs["BucketName"], key)}
+    after = {event["eventType"]: event for key in kept for event in rows(ses_lab, outputs["BucketName"], key)}
     for before in events.all_types():
         assert dict(leaves(after[before["eventType"]])) == dict(leaves(before))
-    errors = keys(ses_lab, outputs["BucketName"], "errors/", 2)
-    assert [re.sub(r"/day=\d{4}-\d\d-\d\d/.*", "", key) for key in errors] == [
-        "errors/format-conversion-failed",
-        "errors/processing-failed",
-    ]
+
+
+def ask(lab: Lab, outputs: dict[str, str], name: str, *parameters: str) -> list[list[str | None]]:
+    """The rows of a saved query, run by its text as a user of Athena would."""
+    athena = lab.session().client("athena")
+    ids = athena.list_named_queries(WorkGroup=outputs["WorkgroupName"])["NamedQueryIds"]
+    saved = {it["Name"]: it for it in athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]}[name]
+    execution = athena.start_query_execution(
+        QueryString=saved["QueryString"],
+        QueryExecutionContext={"Database": saved["Database"]},
+        WorkGroup=saved["WorkGroup"],
+        **({"ExecutionParameters": list(parameters)} if parameters else {}),
+    )["QueryExecutionId"]
+
+    def ended() -> str | None:
+        status = athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]["Status"]
+        return None if status["State"] in ("QUEUED", "RUNNING") else status.get("StateChangeReason") or status["State"]
+
+    assert lab.wait_for(ended, timeout=20, describe="the query") == "SUCCEEDED"
+    found = athena.get_query_results(QueryExecutionId=execution)["ResultSet"]["Rows"]
+    return [[value.get("VarCharValue") for value in row["Data"]] for row in found[1:]]
 
 
 def test_the_workgroup_has_the_queries_and_its_limits(ses_lab: Lab, outputs: dict[str, str]) -> None:
@@ -92,6 +117,22 @@ def test_the_workgroup_has_the_queries_and_its_limits(ses_lab: Lab, outputs: dic
     assert configuration["BytesScannedCutoffPerQuery"] == 2**30
 
 
+def test_saved_queries_run_in_the_labs_athena(ses_lab: Lab, outputs: dict[str, str]) -> None:
+    now = datetime.now(UTC).isoformat()
+    mine = [
+        event | {"mail": event["mail"] | {"messageId": "q1", "timestamp": now, "destination": ["zoe@example.org"]}}
+        for event in (events.send(), events.bounce("Transient", "MailboxFull", "zoe@example.org"))
+    ]
+    put(ses_lab, outputs["StreamName"], outputs["BucketName"], mine)
+    assert [kind for _, kind, *_ in ask(ses_lab, outputs, "address_history", "'ZOE@example.org'")] == ["Bounce", "Send"]
+    assert ["q1"] not in ask(ses_lab, outputs, "message_history", "'unknown'")
+    assert ["Transient", "MailboxFull", "example.org", "1"] in ask(ses_lab, outputs, "bounces")
+    day, _, sent, *_ = ask(ses_lab, outputs, "delivery_funnel")[0]
+    assert (day, sent) == (now[:10], "1")
+    for name in ("complaint_rate", "engagement", "slowest_domains"):
+        ask(ses_lab, outputs, name)
+
+
 def test_ses_writes_to_the_stream_through_its_role(ses_lab: Lab, outputs: dict[str, str]) -> None:
     answer = (
         ses_lab.session()
@@ -101,9 +142,9 @@ def test_ses_writes_to_the_stream_through_its_role(ses_lab: Lab, outputs: dict[s
     (destination,) = answer["EventDestinations"]
     assert destination["Enabled"] is True
     assert set(destination["MatchingEventTypes"]) == set(EventType)
-    firehose = destination["KinesisFirehoseDestination"]
-    assert firehose["DeliveryStreamArn"].endswith(f":deliverystream/{outputs['StreamName']}")
-    role = ses_lab.session().client("iam").get_role(RoleName=firehose["IamRoleArn"].rpartition("/")[2])["Role"]
+    target = destination["KinesisFirehoseDestination"]
+    assert target["DeliveryStreamArn"].endswith(f":deliverystream/{outputs['StreamName']}")
+    role = ses_lab.session().client("iam").get_role(RoleName=target["IamRoleArn"].rpartition("/")[2])["Role"]
     (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
     source = statement["Condition"]["StringEquals"]["aws:SourceArn"]
     assert source == f"arn:aws:ses:{ses_lab.region}:{ses_lab.account}:configuration-set/{outputs['NewsName']}"
@@ -121,7 +162,7 @@ def test_an_address_is_erased_and_what_concerns_others_stays(
     if versioned:
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     both = ("Ann <Ann@example.com>", "bob@example.com")
-    objects = {
+    content = {
         "events/day=2026-03-30/event_type=Open/shared": [
             events.opened(to=("ann@example.com", "bob@example.com")),
             events.opened(to=("bob@example.com",)),
@@ -130,16 +171,16 @@ def test_an_address_is_erased_and_what_concerns_others_stays(
         "events/day=2026-03-30/event_type=Send/hers": [events.send(to=("ANN@example.com",))],
         "events/day=2026-03-30/event_type=Send/spelled": [events.send(to=both)],
     }
-    for key, content in objects.items():
-        write(tmp_path / "object", content)
+    for key, found in content.items():
+        write(tmp_path / "object", found)
         client.upload_file(str(tmp_path / "object"), bucket, key)
 
     namespace: dict[str, Any] = {}
     (script,) = re.findall(r"```python\n(import io\n.*?)```", (ROOT / "docs/event_lake.md").read_text(), re.DOTALL)
     exec(script, namespace)
-    assert namespace["erase"](" ann@example.com", [f"s3://{bucket}/{key}" for key in objects]) == 4
+    assert namespace["erase"](" ann@example.com", [f"s3://{bucket}/{key}" for key in content]) == 4
 
-    shared, spelled = keys(ses_lab, bucket, "events/", 2)
+    shared, spelled = sorted(objects(ses_lab, bucket))
     kept = rows(ses_lab, bucket, shared)
     assert [event["mail"]["destination"] for event in kept] == [["erased", "bob@example.com"], ["bob@example.com"]]
     assert [event["open"]["ipAddress"] for event in kept] == ["erased", "203.0.113.9"]
@@ -149,7 +190,9 @@ def test_an_address_is_erased_and_what_concerns_others_stays(
     assert sorted(it["Key"] for it in versions) == [shared, spelled]
 
 
-def test_a_lake_in_the_users_own_bucket_key_database_and_workgroup_takes_events(ses_lab: Lab, tmp_path: Path) -> None:
+def test_a_lake_in_the_users_own_bucket_key_database_and_workgroup_beside_their_own_stream_takes_events(
+    ses_lab: Lab, tmp_path: Path
+) -> None:
     session = ses_lab.session()
     unique = uuid.uuid4().hex[:8]
     bucket, database, workgroup = f"own-{unique}", f"own_{unique}", f"own-{unique}"
@@ -157,6 +200,13 @@ def test_a_lake_in_the_users_own_bucket_key_database_and_workgroup_takes_events(
     session.client("glue").create_database(DatabaseInput={"Name": database})
     session.client("athena").create_work_group(Name=workgroup)
     key_arn = session.client("kms").create_key()["KeyMetadata"]["Arn"]
+    stream_arn = session.client("firehose").create_delivery_stream(
+        DeliveryStreamName=f"own-{unique}",
+        ExtendedS3DestinationConfiguration={
+            "BucketARN": f"arn:aws:s3:::{bucket}",
+            "RoleARN": f"arn:aws:iam::{ses_lab.account}:role/own-{unique}",
+        },
+    )["DeliveryStreamARN"]
 
     app = cdk.App(outdir=str(tmp_path / "cdk.out"))
     stack = cdk.Stack(app, "OwnLake")
@@ -168,17 +218,24 @@ def test_a_lake_in_the_users_own_bucket_key_database_and_workgroup_takes_events(
         database_name=database,
         workgroup_name=workgroup,
     )
-    SendingConfigurationSet(stack, "News").publish_to_firehose(events=["SEND"], lake=lake)
+    news = SendingConfigurationSet(stack, "News")
+    news.publish_to_firehose(events=["SEND"], lake=lake)
+    own_stream = firehose.DeliveryStream.from_delivery_stream_arn(stack, "Stream", stream_arn)
+    news.publish_to_firehose("Own", events=["BOUNCE"], stream=own_stream)
+    cdk.CfnOutput(stack, "NewsName", value=news.configuration_set_name)
     cdk.CfnOutput(stack, "StreamName", value=lake.stream.delivery_stream_name)
     app.synth()
     outputs = ses_lab.deploy_assembly(tmp_path / "cdk.out")["OwnLake"]
 
-    put(ses_lab, outputs["StreamName"], [events.send()])
-    (key,) = keys(ses_lab, bucket, "events/", 1)
+    (key,) = put(ses_lab, outputs["StreamName"], bucket, [events.send()])
+    assert key.startswith("events/")
     assert [event["mail"]["messageId"] for event in rows(ses_lab, bucket, key)] == ["m1"]
     assert len(session.client("athena").list_named_queries(WorkGroup=workgroup)["NamedQueryIds"]) == len(QUERIES)
+    answer = session.client("sesv2").get_configuration_set_event_destinations(ConfigurationSetName=outputs["NewsName"])
+    streams = {it["KinesisFirehoseDestination"]["DeliveryStreamArn"] for it in answer["EventDestinations"]}
+    assert stream_arn in streams
     ses_lab.delete_stack("OwnLake")
-    keys(ses_lab, bucket, "events/", 1)  # what is the user's stays
+    assert objects(ses_lab, bucket) == {key}  # what is the user's stays
 
 
 def test_the_names_of_tags_travel_with_a_message(ses_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

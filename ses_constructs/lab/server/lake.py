@@ -12,19 +12,59 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from ses_constructs.lab.server.hooks import Emulator
 
 Properties = dict[str, Any]
+
+# MiniStack's Athena is DuckDB, which has these functions of Athena under another name or with another meaning.
+_FUNCTIONS = """
+SET TimeZone = 'UTC';
+SET lambda_syntax = 'ENABLE_SINGLE_ARROW';
+CREATE MACRO element_at(collection, k) AS collection[k];
+CREATE MACRO transform(list, f) AS list_transform(list, f);
+CREATE MACRO contains(list, item) AS list_contains(list, item);
+CREATE MACRO cardinality(list) AS len(list);
+CREATE MACRO array_join(list, separator) AS array_to_string(list, separator);
+CREATE MACRO json_format(document) AS CAST(document AS varchar);
+CREATE MACRO approx_percentile(x, p) AS quantile_disc(x, p);
+"""
 
 # Of jq's functions MiniStack knows strftime alone. This one is enough to take the blank out of an event type.
 _GSUB = re.compile(r'([A-Za-z_]\w*)(\s*:[^,|}]*?)\s*\|\s*gsub\("([^"]*)";\s*"([^"]*)"\)')
 
 
 def register(emulator: Emulator) -> None:
-    """Let CloudFormation make saved queries, and Firehose work out folders with ``gsub``."""
+    """Let CloudFormation make saved queries, Athena run them, and Firehose work out folders with ``gsub``."""
     queries = _NamedQuery(emulator)
     emulator.register("AWS::Athena::NamedQuery", create=queries.create, update=queries.update, delete=queries.delete)
-    firehose = emulator.provisioners._firehose
+    _extend_athena(emulator.provisioners._athena)
+    _extend_firehose(emulator.provisioners._firehose)
+
+
+def _extend_athena(athena: ModuleType) -> None:
+    start, rewrite = athena._start_query_execution, athena._rewrite_data_paths
+
+    def with_parameters(request: Properties) -> Any:
+        query, values = request.get("QueryString", ""), request.get("ExecutionParameters") or []
+        places = [start for kind, text, start, _ in athena._sql_tokens(query) if (kind, text) == ("punct", "?")]
+        if len(places) != len(values):
+            message = f"Incorrect number of parameters: expected {len(places)} but found {len(values)}"
+            return athena.error_response_json("InvalidRequestException", message, 400)
+        # Each value is a literal of SQL, with the quotes of a text.
+        for place, value in reversed(list(zip(places, values, strict=True))):
+            query = f"{query[:place]}{value}{query[place + 1 :]}"
+        return start({**request, "QueryString": query})
+
+    async def with_functions(query: str, *context: Any) -> tuple[Any, ...]:
+        rewritten, *more = await rewrite(query, *context)
+        return (f"{_FUNCTIONS}{rewritten}", *more)
+
+    athena._start_query_execution, athena._rewrite_data_paths = with_parameters, with_functions
+
+
+def _extend_firehose(firehose: ModuleType) -> None:
     extract = firehose._metadata_extraction_keys
 
     def with_gsub(configuration: Properties, data: bytes) -> dict[str, str] | None:

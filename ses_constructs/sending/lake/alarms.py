@@ -66,7 +66,7 @@ def stream_alarms(
     alarm(
         "Freshness",
         of_stream("DeliveryToS3.DataFreshness", "Maximum"),
-        "SES events wait in Firehose; after a day they are lost.",
+        "SES events wait in Firehose, which keeps them for a day at most.",
         threshold=freshness.to_seconds(),
     )
     alarm(

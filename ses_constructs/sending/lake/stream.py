@@ -33,6 +33,7 @@ ERRORS = "errors/"
 RAW = "raw/"
 
 _BUFFER = 128  # MiB; with conversion or folders it must be at least 64
+_RETRIES = 7200  # the most: https://docs.aws.amazon.com/firehose/latest/APIReference/API_RetryOptions.html
 # The event type without its space, for the path.
 _PARTITIONS = f'{{{schema.EVENT_TYPE}: .eventType | gsub(" "; "")}}'
 _Stream = firehose.CfnDeliveryStream
@@ -85,7 +86,9 @@ class ParquetDestination:
             compression_format="UNCOMPRESSED",
             encryption_configuration=self._encryption(),
             cloud_watch_logging_options=self._logging(),
-            dynamic_partitioning_configuration=_Stream.DynamicPartitioningConfigurationProperty(enabled=True),
+            dynamic_partitioning_configuration=_Stream.DynamicPartitioningConfigurationProperty(
+                enabled=True, retry_options=_Stream.RetryOptionsProperty(duration_in_seconds=_RETRIES)
+            ),
             processing_configuration=_Stream.ProcessingConfigurationProperty(
                 enabled=True,
                 processors=[

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -24,6 +25,8 @@ from tests.unit.lake.events import (
     subscription,
 )
 from tests.unit.lake.parquet import folder, write
+
+ROOT = Path(__file__).parents[3]
 
 Row = tuple[Any, ...]
 Ask = Callable[..., list[Row]]
@@ -162,6 +165,16 @@ def test_the_tags_that_queries_group_by_are_those_of_the_convention() -> None:
     used = {tag for query in QUERIES for tag in re.findall(r"mail\.tags, '([^']+)'", query.sql)}
     assert {tag for tag in used if not tag.startswith("ses:")} <= set(MessageTag)
     assert used
+
+
+def test_the_documented_tags_are_those_of_the_convention() -> None:
+    rows = re.findall(r"^\| `([a-z]+)` \|", (ROOT / "docs" / "tags.md").read_text(), flags=re.MULTILINE)
+    assert rows == list(MessageTag)
+
+
+def test_the_documented_queries_are_those_that_athena_lists() -> None:
+    rows = re.findall(r"^\| `([a-z_]+)` \|", (ROOT / "docs" / "event_lake.md").read_text(), flags=re.MULTILINE)
+    assert [row for row in rows if row in {query.name for query in QUERIES}] == [query.name for query in QUERIES]
 
 
 def test_every_file_of_queries_is_one_that_athena_lists() -> None:
