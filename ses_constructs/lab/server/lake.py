@@ -12,8 +12,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from ses_constructs.lab.server.hooks import Emulator
 
 Properties = dict[str, Any]
@@ -43,7 +41,7 @@ def register(emulator: Emulator) -> None:
     _extend_firehose(emulator.provisioners._firehose)
 
 
-def _extend_athena(athena: ModuleType) -> None:
+def _extend_athena(athena: Any) -> None:
     start, rewrite = athena._start_query_execution, athena._rewrite_data_paths
 
     def with_parameters(request: Properties) -> Any:
@@ -64,7 +62,7 @@ def _extend_athena(athena: ModuleType) -> None:
     athena._start_query_execution, athena._rewrite_data_paths = with_parameters, with_functions
 
 
-def _extend_firehose(firehose: ModuleType) -> None:
+def _extend_firehose(firehose: Any) -> None:
     extract = firehose._metadata_extraction_keys
 
     def with_gsub(configuration: Properties, data: bytes) -> dict[str, str] | None:
