@@ -6,6 +6,8 @@ from ses_constructs.sending.dedicated_ip_pool import DedicatedIpPool
 from ses_constructs.sending.dimension import Dimension
 from ses_constructs.sending.email_template import EmailTemplate
 from ses_constructs.sending.event_types import EventType
+from ses_constructs.sending.firehose_destination import FirehoseEventDestination
+from ses_constructs.sending.message_tags import MessageTag
 from ses_constructs.sending.sns_destination import SnsEventDestination
 
 __all__ = [
@@ -14,6 +16,8 @@ __all__ = [
     "Dimension",
     "EmailTemplate",
     "EventType",
+    "FirehoseEventDestination",
+    "MessageTag",
     "SendingConfigurationSet",
     "SnsEventDestination",
 ]

@@ -18,6 +18,7 @@ from ses_constructs._kit.checks import fail
 from ses_constructs._kit.send_actions import SENDING, TEMPLATED
 from ses_constructs.sending import options
 from ses_constructs.sending.cloud_watch_destination import CloudWatchEventDestination
+from ses_constructs.sending.firehose_destination import FirehoseEventDestination
 from ses_constructs.sending.metrics import CONFIGURATION_SET_TAG, MeasuredConfigurationSet
 from ses_constructs.sending.sns_destination import SnsEventDestination
 
@@ -25,12 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aws_cdk import Duration
+    from aws_cdk import aws_kinesisfirehose as firehose
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_sns as sns
     from constructs import Construct
 
     from ses_constructs.sending.dimension import Dimension
     from ses_constructs.sending.event_types import EventType
+    from ses_constructs.sending.lake.event_lake import EventLake
 
 # https://docs.aws.amazon.com/ses/latest/dg/quotas.html
 _DESTINATIONS = 10
@@ -104,6 +107,27 @@ class AnyConfigurationSet(MeasuredConfigurationSet):
         """
         self._count_destination()
         return SnsEventDestination(self, id, events=events, topic=topic, encryption_key=encryption_key)
+
+    def publish_to_firehose(
+        self,
+        id: str = "Firehose",
+        *,
+        events: Sequence[EventType | str],
+        stream: firehose.IDeliveryStream | None = None,
+        lake: EventLake | None = None,
+    ) -> FirehoseEventDestination:
+        """Publish events to a Firehose stream: for good, and to be asked.
+
+        :param id: id of the destination in this construct, for a second one.
+        :param events: the event types to publish.
+        :param stream: your delivery stream, written to directly (no Kinesis or MSK source), in the same region.
+        :param lake: the lake whose stream it is to be; several configuration sets may share one. Default, without a
+            stream: a new :class:`EventLake`.
+        :raises ValueError: for a plain string or an unknown event type as events, a stream together with a lake, a
+            stream with a source of its own, or an eleventh destination.
+        """
+        self._count_destination()
+        return FirehoseEventDestination(self, id, events=events, stream=stream, lake=lake)
 
     def _count_destination(self) -> None:
         if self._destinations == _DESTINATIONS:
