@@ -77,17 +77,31 @@ class Stage:
         return self.lab.wait_for(seen, timeout=10, describe="events")
 
 
-def create_stack(lab: Lab, resources: dict[str, Any]) -> dict[str, str]:
+def create_stack(
+    lab: Lab, resources: dict[str, Any], *, name: str | None = None, outputs: dict[str, Any] | None = None
+) -> dict[str, str]:
     """Create a stack; its failure is an error with the reason."""
+    name = name if name is not None else f"T{uuid.uuid4().hex[:8]}"
+    template = {"Resources": resources, "Outputs": outputs or {}}
+    lab.session().client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+    return _physical_ids(lab, name, "CREATE_COMPLETE")
+
+
+def update_stack(lab: Lab, name: str, resources: dict[str, Any]) -> dict[str, str]:
+    """Update a stack; its failure is an error with the reason."""
+    template = {"Resources": resources}
+    lab.session().client("cloudformation").update_stack(StackName=name, TemplateBody=json.dumps(template))
+    return _physical_ids(lab, name, "UPDATE_COMPLETE")
+
+
+def _physical_ids(lab: Lab, name: str, wanted: str) -> dict[str, str]:
     cloudformation = lab.session().client("cloudformation")
-    name = f"T{uuid.uuid4().hex[:8]}"
-    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
 
     def ended() -> str | None:
         (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
         return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack["StackStatus"]
 
-    if lab.wait_for(ended, timeout=20, describe="the stack") != "CREATE_COMPLETE":
+    if lab.wait_for(ended, timeout=20, describe="the stack") != wanted:
         events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
         raise LabError(str([it.get("ResourceStatusReason") for it in events if "FAILED" in it["ResourceStatus"]]))
     found = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
