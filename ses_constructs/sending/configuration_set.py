@@ -12,11 +12,13 @@ from aws_cdk import Stack
 from aws_cdk import aws_ses as ses
 
 from ses_constructs._kit.checks import fail, is_token
+from ses_constructs.sending.event_bridge_destination import EventBridgeDestination
 from ses_constructs.sending.sns_destination import SnsEventDestination
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_sns as sns
     from constructs import Construct
@@ -91,6 +93,28 @@ class SendingConfigurationSet(ses.ConfigurationSet):
         """
         self._count_destination()
         return SnsEventDestination(self, id, events=events, topic=topic, encryption_key=encryption_key)
+
+    def publish_to_event_bridge(
+        self,
+        id: str = "EventBridge",
+        *,
+        events: Sequence[EventType | str],
+        encryption_key: kms.IKey | None = None,
+        alarm_actions: Sequence[cloudwatch.IAlarmAction] = (),
+    ) -> EventBridgeDestination:
+        """Publish events to EventBridge: to the default bus, the only one that SES accepts, and on by a rule.
+
+        :param id: id of the destination in this construct, for a second one.
+        :param events: the event types to publish.
+        :param encryption_key: customer managed key for the dead-letter queue of the rule, if one is made; EventBridge
+            is allowed to use it. Default: a new key, with the queue.
+        :param alarm_actions: what the alarms of the rule do. Default: nothing, they are only seen.
+        :raises ValueError: for a plain string or an unknown event type as events, or an eleventh destination.
+        """
+        self._count_destination()
+        return EventBridgeDestination(
+            self, id, events=events, encryption_key=encryption_key, alarm_actions=alarm_actions
+        )
 
     def _count_destination(self) -> None:
         if self._destinations == _DESTINATIONS:
