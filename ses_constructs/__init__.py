@@ -26,9 +26,21 @@ if TYPE_CHECKING:
     from ses_constructs.identity.notifications import IdentityNotifications
     from ses_constructs.identity.sending_policy import IdentitySendingPolicy
     from ses_constructs.identity.verification import IdentityVerification
-    from ses_constructs.sending import EventType, SendingConfigurationSet, SnsEventDestination
+    from ses_constructs.sending import (
+        AccountEventType,
+        EventBridgeDestination,
+        EventType,
+        SendingConfigurationSet,
+        SesAccountEvents,
+        SesEventRule,
+        SnsEventDestination,
+    )
+    from ses_constructs.sending.anymail import AnymailSubscription
+    from ses_constructs.sending.tracking_domain import TrackingDomain
 
 __all__ = [
+    "AccountEventType",
+    "AnymailSubscription",
     "Bimi",
     "CrossAccountDnsRole",
     "Dkim",
@@ -38,6 +50,7 @@ __all__ = [
     "DnsRecord",
     "DomainIdentity",
     "EmailAddressIdentity",
+    "EventBridgeDestination",
     "EventType",
     "FeedbackPipeline",
     "IdentityNotifications",
@@ -45,13 +58,18 @@ __all__ = [
     "IdentityVerification",
     "MtaSts",
     "SendingConfigurationSet",
+    "SesAccountEvents",
+    "SesEventRule",
     "SnsEventDestination",
     "Spf",
     "TlsRpt",
+    "TrackingDomain",
 ]
 
-# Some are not handed on by their folder: they load Lambda or CloudFront, which most programs do without.
+# Some are not handed on by their folder: they load Lambda, EC2 or CloudFront, which most programs do without.
 _FOLDERS = {
+    "AccountEventType": "sending",
+    "AnymailSubscription": "sending.anymail",
     "Bimi": "identity",
     "CrossAccountDnsRole": "identity",
     "Dkim": "identity",
@@ -61,6 +79,7 @@ _FOLDERS = {
     "DnsRecord": "identity",
     "DomainIdentity": "identity",
     "EmailAddressIdentity": "identity",
+    "EventBridgeDestination": "sending",
     "EventType": "sending",
     "FeedbackPipeline": "feedback",
     "IdentityNotifications": "identity.notifications",
@@ -68,9 +87,12 @@ _FOLDERS = {
     "IdentityVerification": "identity.verification",
     "MtaSts": "identity.mta_sts",
     "SendingConfigurationSet": "sending",
+    "SesAccountEvents": "sending",
+    "SesEventRule": "sending",
     "SnsEventDestination": "sending",
     "Spf": "identity",
     "TlsRpt": "identity",
+    "TrackingDomain": "sending.tracking_domain",
 }
 
 

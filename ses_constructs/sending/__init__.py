@@ -1,7 +1,18 @@
 """How is mail sent, and seen? Configuration sets and where their events go."""
 
+from ses_constructs.sending.account_events import AccountEventType, SesAccountEvents
 from ses_constructs.sending.configuration_set import SendingConfigurationSet
+from ses_constructs.sending.event_bridge_destination import EventBridgeDestination
+from ses_constructs.sending.event_rule import SesEventRule
 from ses_constructs.sending.event_types import EventType
 from ses_constructs.sending.sns_destination import SnsEventDestination
 
-__all__ = ["EventType", "SendingConfigurationSet", "SnsEventDestination"]
+__all__ = [
+    "AccountEventType",
+    "EventBridgeDestination",
+    "EventType",
+    "SendingConfigurationSet",
+    "SesAccountEvents",
+    "SesEventRule",
+    "SnsEventDestination",
+]

@@ -80,6 +80,7 @@ class SendingConfigurationSet(ses.ConfigurationSet):
         events: Sequence[EventType | str],
         topic: sns.ITopic | None = None,
         encryption_key: kms.IKey | None = None,
+        alarm_actions: Sequence[cloudwatch.IAlarmAction] = (),
     ) -> SnsEventDestination:
         """Publish events to an SNS topic, as they happen.
 
@@ -88,11 +89,14 @@ class SendingConfigurationSet(ses.ConfigurationSet):
         :param topic: your standard topic, in the same region. Default: a new one, encrypted and open to TLS only.
         :param encryption_key: customer managed key for the new topic, or the one that encrypts *topic* if the CDK
             cannot see it there; SES is allowed to use it. Default: a new key, with the new topic.
+        :param alarm_actions: what the alarm on undelivered messages does, if there are subscriptions. Default: nothing.
         :raises ValueError: for a plain string or an unknown event type as events, a FIFO topic or one that is
             encrypted with an AWS managed key (SES can publish to neither), or an eleventh destination.
         """
         self._count_destination()
-        return SnsEventDestination(self, id, events=events, topic=topic, encryption_key=encryption_key)
+        return SnsEventDestination(
+            self, id, events=events, topic=topic, encryption_key=encryption_key, alarm_actions=alarm_actions
+        )
 
     def publish_to_event_bridge(
         self,
