@@ -45,12 +45,11 @@ _FILTER_KEYS = 5
 _FILTER_COMBINATIONS = 150
 _TAG_DEPTH = 3  # mail, tags, the name of the tag: each level of a key counts
 # SNS gives up on an endpoint after a minute unless told otherwise, and never tries for more than 3,600 seconds:
-# https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
+# https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html. This is about 53 minutes.
 _HTTPS_RETRIES = sns.HealthyRetryPolicy(
     min_delay_target=Duration.seconds(20),
     max_delay_target=Duration.seconds(300),
-    num_retries=11,
-    backoff_function=sns.BackoffFunction.EXPONENTIAL,
+    num_retries=20,
 )
 _URL = re.compile(r"https://(?P<authority>[^/?#\s]+)(?P<rest>[^\s]*)")
 

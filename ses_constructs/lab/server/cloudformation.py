@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ses_constructs.lab.server import archives
 from ses_constructs.lab.server.identities import Identities
 from ses_constructs.lab.server.notifications import Settings
 
@@ -29,6 +30,7 @@ def register(emulator: Emulator, engine: Engine) -> None:
     }
     for resource_type, handler in handlers.items():
         emulator.register(resource_type, create=handler.create, update=handler.update, delete=handler.delete)
+    archives.register(emulator)
 
 
 class _EmailIdentity:

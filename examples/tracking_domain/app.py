@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Links and pixels in mail that lead through a domain of one's own, over HTTPS.
+
+-c hosted_zone_id=... -c hosted_zone_name=example.com; -c sending_region=eu-west-1 if mail is sent elsewhere than in the
+stack's region: CloudFront takes certificates from us-east-1 alone, so that is where this stack has to be.
+"""
+
+import aws_cdk as cdk
+from aws_cdk import aws_route53 as route53
+
+from ses_constructs import Dns, DomainIdentity, TrackingDomain
+
+app = cdk.App()
+stack = cdk.Stack(app, "TrackingDomainExample")
+
+zone_name = app.node.try_get_context("hosted_zone_name") or "example.com"
+zone = route53.HostedZone.from_hosted_zone_attributes(
+    stack,
+    "Zone",
+    hosted_zone_id=app.node.try_get_context("hosted_zone_id") or "Z00000000000000000000",
+    zone_name=zone_name,
+)
+dns = Dns.route53(zone)
+
+# SES takes the tracking domain because it lies below a domain that is verified.
+DomainIdentity(stack, "Identity", domain=f"mail.{zone_name}", dns=dns, removal_policy=cdk.RemovalPolicy.DESTROY)
+tracking = TrackingDomain(
+    stack,
+    "Tracking",
+    domain=f"click.mail.{zone_name}",
+    dns=dns,
+    region=app.node.try_get_context("sending_region"),
+    removal_policy=cdk.RemovalPolicy.DESTROY,  # an example should leave nothing behind
+)
+
+# For those who check their stacks with cdk-nag.
+cdk.Validations.of(tracking.distribution).acknowledge(
+    cdk.Acknowledgment(id="AwsSolutions-CFR1", reason="Recipients of mail are everywhere"),
+    cdk.Acknowledgment(id="AwsSolutions-CFR2", reason="SES answers every request, with a pixel or a redirect"),
+    cdk.Acknowledgment(id="AwsSolutions-CFR3", reason="Each request is an event of SES already"),
+)
+
+cdk.CfnOutput(stack, "TrackingDomainName", value=tracking.domain)
+cdk.CfnOutput(stack, "DistributionId", value=tracking.distribution.distribution_id)
+app.synth()
