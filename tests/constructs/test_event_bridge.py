@@ -1,5 +1,7 @@
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
@@ -96,6 +98,17 @@ def test_every_event_type_has_its_name_on_the_bus() -> None:
 
     pattern = synthesise(define).properties("AWS::Events::Rule")["EventPattern"]
     assert pattern["detail-type"] == [DETAIL_TYPES[event] for event in EventType]
+
+
+@pytest.mark.skipif("SES_EVENT_CORPUS" not in os.environ, reason="needs SES_EVENT_CORPUS, a folder of sample events")
+def test_the_names_on_the_bus_are_those_of_real_events() -> None:
+    samples = [
+        json.loads(it.read_text()) for it in (Path(os.environ["SES_EVENT_CORPUS"]) / "eventbridge").glob("*.json")
+    ]
+    assert len(samples) >= 10
+    known = {*DETAIL_TYPES.values(), *AccountEventType}
+    assert {sample["detail-type"] for sample in samples} <= known
+    assert {sample["source"] for sample in samples} == {"aws.ses"}
 
 
 def test_ses_publishes_only_once_the_way_of_an_event_is_open(forwarded: Synthesised) -> None:
