@@ -52,7 +52,7 @@ class SesEventRule(events.Rule):
         encryption_key: kms.IKey | None,
         alarm_actions: Sequence[cloudwatch.IAlarmAction],
     ) -> None:
-        """Not for direct use."""
+        """Use what makes it: see the class."""
         self._pattern = events.EventPattern(
             source=["aws.ses"], detail_type=list(detail_types), detail=dict(detail) if detail is not None else None
         )

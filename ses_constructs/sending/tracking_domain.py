@@ -63,7 +63,8 @@ class TrackingDomain(Construct):
         :param certificate: an ACM certificate for *domain*, of us-east-1. Default: a new one, for which the stack must
             be in us-east-1 and *dns* ``Dns.route53(zone)``.
         :param removal_policy: what becomes of record and distribution when they leave the stack. Default: both are
-            kept, for links in mail that was sent lead there, and so is a certificate that was made here.
+            kept, for links in mail that was sent lead there, and so is a certificate that was made here. No other
+            distribution can have the domain as long.
         :raises ValueError: for a malformed domain or region, the domain of the zone, a zone that is not the domain's,
             or a certificate that is needed and not given or of another region.
         """
