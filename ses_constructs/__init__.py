@@ -27,16 +27,24 @@ if TYPE_CHECKING:
     from ses_constructs.identity.sending_policy import IdentitySendingPolicy
     from ses_constructs.identity.verification import IdentityVerification
     from ses_constructs.sending import (
+        AccountEventType,
         CloudWatchEventDestination,
         DedicatedIpPool,
         Dimension,
         EmailTemplate,
+        EventBridgeDestination,
         EventType,
         SendingConfigurationSet,
+        SesAccountEvents,
+        SesEventRule,
         SnsEventDestination,
     )
+    from ses_constructs.sending.anymail import AnymailSubscription
+    from ses_constructs.sending.tracking_domain import TrackingDomain
 
 __all__ = [
+    "AccountEventType",
+    "AnymailSubscription",
     "Bimi",
     "CloudWatchEventDestination",
     "CrossAccountDnsRole",
@@ -50,6 +58,7 @@ __all__ = [
     "DomainIdentity",
     "EmailAddressIdentity",
     "EmailTemplate",
+    "EventBridgeDestination",
     "EventType",
     "FeedbackPipeline",
     "IdentityNotifications",
@@ -57,13 +66,18 @@ __all__ = [
     "IdentityVerification",
     "MtaSts",
     "SendingConfigurationSet",
+    "SesAccountEvents",
+    "SesEventRule",
     "SnsEventDestination",
     "Spf",
     "TlsRpt",
+    "TrackingDomain",
 ]
 
-# Some are not handed on by their folder: they load Lambda or CloudFront, which most programs do without.
+# Some are not handed on by their folder: they load Lambda, EC2 or CloudFront, which most programs do without.
 _FOLDERS = {
+    "AccountEventType": "sending",
+    "AnymailSubscription": "sending.anymail",
     "Bimi": "identity",
     "CloudWatchEventDestination": "sending",
     "CrossAccountDnsRole": "identity",
@@ -77,6 +91,7 @@ _FOLDERS = {
     "DomainIdentity": "identity",
     "EmailAddressIdentity": "identity",
     "EmailTemplate": "sending",
+    "EventBridgeDestination": "sending",
     "EventType": "sending",
     "FeedbackPipeline": "feedback",
     "IdentityNotifications": "identity.notifications",
@@ -84,9 +99,12 @@ _FOLDERS = {
     "IdentityVerification": "identity.verification",
     "MtaSts": "identity.mta_sts",
     "SendingConfigurationSet": "sending",
+    "SesAccountEvents": "sending",
+    "SesEventRule": "sending",
     "SnsEventDestination": "sending",
     "Spf": "identity",
     "TlsRpt": "identity",
+    "TrackingDomain": "sending.tracking_domain",
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ses_constructs.lab.server import archives
 from ses_constructs.lab.server.cloudformation_content import resource_types
 from ses_constructs.lab.server.errors import SesError
 from ses_constructs.lab.server.identities import Identities
@@ -47,6 +48,7 @@ def register(emulator: Emulator, engine: Engine, sets: SetsApi) -> None:
     }
     for resource_type, handler in handlers.items():
         emulator.register(resource_type, create=handler.create, update=handler.update, delete=handler.delete)
+    archives.register(emulator)
 
 
 class _EmailIdentity:
