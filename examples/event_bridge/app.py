@@ -3,6 +3,7 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 
@@ -40,6 +41,21 @@ def queue(name: str) -> sqs.Queue:
 everything = queue("Everything")
 published.rule.add_queue(everything)
 
+# What another team does, with the bus alone: it wants to know of bounces.
+bounces = sqs.Queue(
+    stack,
+    "Bounces",
+    enforce_ssl=True,
+    dead_letter_queue=sqs.DeadLetterQueue(queue=sqs.Queue(stack, "LostBounces", enforce_ssl=True), max_receive_count=3),
+)
+events.Rule(
+    stack,
+    "Reader",
+    event_bus=bus,
+    event_pattern=events.EventPattern(source=["aws.ses"], detail_type=["Email Bounced"]),
+    targets=[targets.SqsQueue(bounces)],
+)
+
 findings = queue("Findings")
 SesAccountEvents(stack, "AccountEvents").add_queue(findings, dead_letter_queue=dead_letters)
 
@@ -47,5 +63,6 @@ cdk.CfnOutput(stack, "NewsName", value=news.configuration_set_name)
 cdk.CfnOutput(stack, "RuleName", value=published.rule.rule_name)
 cdk.CfnOutput(stack, "BusName", value=bus.event_bus_name)
 cdk.CfnOutput(stack, "EverythingUrl", value=everything.queue_url)
+cdk.CfnOutput(stack, "BouncesUrl", value=bounces.queue_url)
 cdk.CfnOutput(stack, "FindingsUrl", value=findings.queue_url)
 app.synth()
