@@ -21,9 +21,8 @@ zone = route53.HostedZone.from_hosted_zone_attributes(
     zone_name=zone_name,
 )
 
-keep_nothing = cdk.RemovalPolicy.DESTROY  # an example should leave nothing behind
-receipts = SendingConfigurationSet(stack, "Receipts", removal_policy=keep_nothing)
-news = SendingConfigurationSet(stack, "News", removal_policy=keep_nothing)
+receipts = SendingConfigurationSet(stack, "Receipts", removal_policy=cdk.RemovalPolicy.DESTROY)
+news = SendingConfigurationSet(stack, "News", removal_policy=cdk.RemovalPolicy.DESTROY)
 # Besides the feedback, a topic of its own for whoever wants to know what was delivered.
 delivered = news.publish_to_sns("Delivered", events=[EventType.DELIVERY, EventType.DELIVERY_DELAY])
 
@@ -36,10 +35,10 @@ identity = DomainIdentity(
     mail_from="bounces",
     dmarc=Dmarc(policy="quarantine", testing=True, aggregate_reports=[f"dmarc@{zone_name}"]),
     configuration_set=receipts,
-    removal_policy=keep_nothing,
+    removal_policy=cdk.RemovalPolicy.DESTROY,  # an example should leave nothing behind
 )
 feedback = FeedbackPipeline(
-    stack, "Feedback", sources=[receipts, news], max_receive_count=3, removal_policy=keep_nothing
+    stack, "Feedback", sources=[receipts, news], max_receive_count=3, removal_policy=cdk.RemovalPolicy.DESTROY
 )
 
 program = iam.Role(stack, "Program", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Stack
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from ses_constructs._kit.checks import fail
 from ses_constructs.identity import sending_policy
+from ses_constructs.identity.default_set import check_default_set
 from ses_constructs.identity.sending_policy import IdentitySendingPolicy
 
 if TYPE_CHECKING:
@@ -42,12 +43,14 @@ class SendingIdentity(Construct):
         *,
         configuration_set: ses.IConfigurationSet | None,
         feedback_forwarding: bool,
+        removal_policy: RemovalPolicy,
     ) -> None:
-        """:param configuration_set: the default set. For both see the classes derived from this one."""
+        """:param configuration_set: the default set. For all see the classes derived from this one."""
         super().__init__(scope, id)
         self._configuration_set = configuration_set
         self._feedback_forwarding = feedback_forwarding
         self._policies = 0
+        check_default_set(self, configuration_set, removal_policy)
         self._notifications: IdentityNotifications | None = None
         self._verification: IdentityVerification | None = None
 

@@ -83,7 +83,7 @@ class AnyConfigurationSet(MeasuredConfigurationSet):
         self._count_destination()
         destination = CloudWatchEventDestination(self, id, events=events, dimensions=dimensions)
         if [it.name for it in destination.dimensions] == [CONFIGURATION_SET_TAG]:
-            self._counted.update(destination.events)
+            self._counted |= destination.events
         return destination
 
     def publish_to_sns(
@@ -144,7 +144,8 @@ class SendingConfigurationSet(ses.ConfigurationSet, AnyConfigurationSet):
     """Rules for a stream of mail, chosen by the sender for each message or by an identity as its default.
 
     It is the CDK's own ``ConfigurationSet``, so it goes wherever the CDK takes one. Its ``publish_to_*`` methods add
-    event destinations, at most ten; when the id of one changes, the new one is made before the old one goes.
+    event destinations, at most ten. When the id of one changes, the new one is made before the old one goes: of ten,
+    take one away first.
     """
 
     def __init__(
@@ -192,8 +193,8 @@ class SendingConfigurationSet(ses.ConfigurationSet, AnyConfigurationSet):
         :param removal_policy: what becomes of the set when it leaves the stack. Default: it is kept, for an identity
             that is kept and has it as its default could send no more; the destinations go. If you gave it a name, that
             name is taken until you delete it.
-        :raises ValueError: for a name, duration, reasons, domain or archive that SES refuses, or a
-            tracking_https_policy without its domain.
+        :raises ValueError: for a name, duration, reasons, domain or archive that SES refuses, a tracking_https_policy
+            without its domain, or a snapshot as removal_policy.
         """
         options.check_name(scope, "configuration_set_name", configuration_set_name, id=id)
         options.check_options(
@@ -204,6 +205,7 @@ class SendingConfigurationSet(ses.ConfigurationSet, AnyConfigurationSet):
             tracking_domain=tracking_domain,
             tracking_https_policy=tracking_https_policy,
             archive_arn=archive_arn,
+            removal_policy=removal_policy,
         )
         late = max_delivery_duration is not None and max_delivery_duration.is_unresolved()
         super().__init__(
@@ -221,6 +223,8 @@ class SendingConfigurationSet(ses.ConfigurationSet, AnyConfigurationSet):
             **options.auto_validation(auto_validation),
             **options.vdm(engagement_metrics, optimized_shared_delivery),
         )
+        self.removal_policy: RemovalPolicy = removal_policy
+        """What becomes of the set when it leaves the stack."""
         self._reputation_metrics = reputation_metrics
         # What the CDK's own has no word for.
         if archive_arn is not None:

@@ -5,6 +5,7 @@ See https://docs.aws.amazon.com/ses/latest/dg/send-personalized-email-api.html.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # Subject and both parts together: https://docs.aws.amazon.com/ses/latest/dg/quotas.html
 _MAX_BYTES = 500 * 1024
+_FILE_NAME = re.compile(r"\S+\.(?:html?|txt)")
 
 
 class EmailTemplate(Construct):
@@ -46,7 +48,7 @@ class EmailTemplate(Construct):
         :param template_name: 1 to 64 letters, digits, ``_`` and ``-``; changing it makes a new template. Default:
             CloudFormation makes one. Programs that send need it, so give it to them as a stack output.
         :raises ValueError: for an empty subject, no part at all, more than 500 KB together, a placeholder or block that
-            is not closed, or a name that SES refuses.
+            is not closed, a helper that SES does not have, a file name in place of a Path, or a name that SES refuses.
         :raises OSError: if a file cannot be read.
         """
         super().__init__(scope, id)
@@ -55,7 +57,7 @@ class EmailTemplate(Construct):
             fail(self, "subject", "must not be empty", subject)
         if "\n" in subject or "\r" in subject:
             fail(self, "subject", "must be one line", subject)
-        parts = {"html": _read(html), "text": _read(text)}
+        parts = {"html": self._read("html", html), "text": self._read("text", text)}
         given = {name: part for name, part in {"subject": subject, **parts}.items() if part}
         if len(given) == 1:
             fail(self, "html and text", "must be given, at least one of them", None)
@@ -83,6 +85,13 @@ class EmailTemplate(Construct):
         """The ARN that IAM policies name; CloudFormation itself offers none."""
         return Stack.of(self).format_arn(service="ses", resource="template", resource_name=self.template_name)
 
+    def _read(self, name: str, part: str | Path | None) -> str | None:
+        if isinstance(part, Path):
+            return part.read_text(encoding="utf-8")
+        if part is not None and _FILE_NAME.fullmatch(part):
+            fail(self, name, "must be a Path to be read from a file", part)
+        return part
+
     def _check_placeholders(self, parts: dict[str, str]) -> None:
         found: dict[str, set[str]] = {}
         for name, part in parts.items():
@@ -98,10 +107,6 @@ class EmailTemplate(Construct):
                     "The HTML and the text part say different things: "
                     f"only in HTML: {_listed(only_html)}; only in the text: {_listed(only_text)}.",
                 )
-
-
-def _read(part: str | Path | None) -> str | None:
-    return part.read_text(encoding="utf-8") if isinstance(part, Path) else part
 
 
 def _listed(names: Iterable[str]) -> str:

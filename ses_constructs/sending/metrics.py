@@ -58,17 +58,13 @@ class MeasuredConfigurationSet(Resource):
     # Whether it is defined elsewhere, so that nobody here knows what it publishes.
     _imported = False
     _reputation_metrics = True
+    # The event types that are published under the name of the set alone.
+    _counted: frozenset[EventType] = frozenset()
 
     @property
     @abstractmethod
     def configuration_set_name(self) -> str:
         """The name of the configuration set."""
-
-    @property
-    def _counted(self) -> set[EventType]:
-        """The event types that are published under the name of the set alone."""
-        found: set[EventType] = self.__dict__.setdefault("_counted_events", set())
-        return found
 
     def metric_send(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Return the count of messages that SES accepted and will try to deliver."""

@@ -9,6 +9,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_ses as ses
 
 from ses_constructs._kit.checks import domain_problem, fail, is_token
@@ -45,6 +46,7 @@ def check_options(
     tracking_domain: str | None,
     tracking_https_policy: ses.HttpsPolicy | None,
     archive_arn: str | None,
+    removal_policy: RemovalPolicy,
 ) -> None:
     """Refuse what SES would refuse. For the parameters see :class:`SendingConfigurationSet`."""
     refuse = partial(fail, scope, id=id)
@@ -64,6 +66,8 @@ def check_options(
             refuse("tracking_domain", problem, tracking_domain)
     if archive_arn is not None and not is_token(archive_arn) and not _ARCHIVE.fullmatch(archive_arn):
         refuse("archive_arn", "must be the ARN of a Mail Manager archive", archive_arn)
+    if removal_policy is RemovalPolicy.SNAPSHOT:
+        refuse("removal_policy", "must be to retain or to destroy: there are no snapshots", removal_policy.name)
 
 
 def suppression(reasons: Sequence[str] | None) -> dict[str, Any]:

@@ -13,13 +13,14 @@ _TAG = re.compile(r"(?P<escape>\\)?\{\{(?P<raw>\{)?(?P<comment>!--)?")
 _WORDS = re.compile(r"""\s*(?:"[^"]*"|'[^']*'|(?P<key>[^\s=()"']+)=|[()]|as\s+\|[^|]*\||(?P<name>[^\s=()"']+))""")
 _NO_DATA = re.compile(r"[+-]?[\d.]+|true|false|null|undefined|this|\.|else|(?:\.\./)*@.*|amazonSESUnsubscribeUrl")
 _CONTEXTS = ("each", "with")
+# Those of Handlebars itself; SES adds none.
 _HELPERS = {"if", "unless", "each", "with", "lookup", "log"}
 
 
 def placeholders(text: str) -> set[str]:
     """Return the names that the data of a message must have, with dots: ``order.items.[].price``.
 
-    :raises ValueError: with what is wrong, if a tag or a block is not closed.
+    :raises ValueError: with what is wrong, if a tag or a block is not closed, or a helper is none of Handlebars' own.
     """
     found: set[str] = set()
     blocks: list[tuple[str, str]] = []
@@ -61,7 +62,10 @@ def _read(inner: str, blocks: list[tuple[str, str]], found: set[str]) -> None:
         blocks.append((rest[1:].split()[0], context))
         return
     names = [match["name"] for match in _WORDS.finditer(rest) if match["name"]]
+    names = names[1:] if names[:1] == ["else"] else names
     helper = names[0] if names else ""
+    if len(names) > 1 and helper not in _HELPERS:
+        raise ValueError(f"{{{{{inner}}}}} calls {helper}, which SES does not have: a name has no spaces")
     data = [_absolute(it, context, blocks) for it in names if it not in _HELPERS and not _NO_DATA.fullmatch(it)]
     found.update(it for it in data if it)
     if kind in ("#", "^"):

@@ -1,7 +1,9 @@
 """Counting events in CloudWatch."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
@@ -162,3 +164,16 @@ def test_a_metric_that_cannot_exist_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=f"Mail/Set/CloudWatch: {rule}"):
         campaigns.metric(event, values)
+
+
+def test_the_example_of_the_documentation_counts_what_it_shows() -> None:
+    document = Path(__file__).parents[2] / "docs" / "metrics.md"
+    (example,) = re.findall(r"```python\n(.*?)```", document.read_text(), flags=re.DOTALL)
+    namespace: dict[str, Any] = {}
+    exec(example, namespace)
+    synthesised = synthesise(namespace["define"])
+    assert len(synthesised.resources("AWS::SES::ConfigurationSetEventDestination")) == 2
+    body = json.dumps(synthesised.properties("AWS::CloudWatch::Dashboard")["DashboardBody"])
+    assert all(metric in body for metric in ("Send", "Bounce", "Click", "campaign"))
+    assert synthesised.properties("AWS::CloudWatch::Alarm")["MetricName"] == "Reputation.BounceRate"
+    assert not synthesised.warnings()

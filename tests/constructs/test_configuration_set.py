@@ -8,7 +8,14 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ses as ses
 
-from ses_constructs import DedicatedIpPool, Dns, DomainIdentity, EventType, SendingConfigurationSet
+from ses_constructs import (
+    DedicatedIpPool,
+    Dns,
+    DomainIdentity,
+    EmailAddressIdentity,
+    EventType,
+    SendingConfigurationSet,
+)
 from tests.constructs.support import Synthesised, synthesise, text
 
 ARCHIVE = "arn:aws:ses:eu-west-1:111122223333:mailmanager-archive/a-1234"
@@ -109,6 +116,22 @@ def test_a_set_outlives_its_stack_unless_told_otherwise(given: dict[str, Any], d
         "AWS::SES::ConfigurationSet"
     )
     assert resource.get("DeletionPolicy", "Delete") == deletion
+
+
+@pytest.mark.parametrize("of_the_set", [cdk.RemovalPolicy.DESTROY, cdk.RemovalPolicy.RETAIN])
+@pytest.mark.parametrize("of_the_identity", [cdk.RemovalPolicy.DESTROY, cdk.RemovalPolicy.RETAIN])
+def test_an_identity_that_would_outlive_its_default_set_is_warned_of(
+    of_the_set: cdk.RemovalPolicy, of_the_identity: cdk.RemovalPolicy
+) -> None:
+    def define(stack: cdk.Stack) -> None:
+        default = SendingConfigurationSet(stack, "Set", removal_policy=of_the_set)
+        given: Any = {"configuration_set": default, "removal_policy": of_the_identity}
+        DomainIdentity(stack, "Domain", domain="example.com", dns=Dns.manual(), **given)
+        EmailAddressIdentity(stack, "Address", address="hello@example.net", **given)
+
+    warnings = [it for it in synthesise(define).warnings() if "default configuration set is not" in it]
+    alone = of_the_set is cdk.RemovalPolicy.DESTROY and of_the_identity is cdk.RemovalPolicy.RETAIN
+    assert len(warnings) == (2 if alone else 0)
 
 
 def test_what_is_kept_has_a_generated_name_so_that_the_next_deployment_is_not_in_its_way() -> None:

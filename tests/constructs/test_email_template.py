@@ -44,6 +44,14 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         defined(html=tmp_path / "missing.html")
 
 
+@pytest.mark.parametrize("name", ["html", "text"])
+def test_a_file_name_is_not_mailed_as_the_text(name: str) -> None:
+    with pytest.raises(
+        ValueError, match=f"Mail/Template: {name} must be a Path to be read from a file, got 'mail/a.txt'"
+    ):
+        defined(**{name: "mail/a.txt"})
+
+
 @pytest.mark.parametrize("name", ["subject", "html", "text"])
 def test_a_placeholder_that_is_not_closed_is_refused_with_its_place(name: str) -> None:
     given = {"html": "H", "text": "T", name: "Dear {{name, hello"}

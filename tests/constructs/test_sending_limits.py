@@ -107,6 +107,12 @@ LIMITS = {
         list(ses.HttpsPolicy),
         "tracking_https_policy is for a tracking_domain, and there is none",
     ),
+    "removal policy of a set": Limit(
+        configuration_set("removal_policy"),
+        [it for it in cdk.RemovalPolicy if it is not cdk.RemovalPolicy.SNAPSHOT],
+        [cdk.RemovalPolicy.SNAPSHOT],
+        "removal_policy must be to retain or to destroy",
+    ),
     "event destinations of a set": Limit(destinations, [1, 10], [11], "can have at most 10 event destinations"),
     "EventDestination.MatchingEventTypes": Limit(
         lambda stack, events: publish(stack, events=events),

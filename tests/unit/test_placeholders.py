@@ -49,6 +49,8 @@ def test_the_data_that_a_template_wants(text: str, expected: set[str]) -> None:
         ("{{#if a}}{{#each b}}{{/if}}{{/each}}", "{{/if}} stands where {{/each}} is due"),
         ("{{/if}}", "{{/if}} stands where no block is open"),
         ("Dear {{ }}", "{{}} names nothing"),
+        ("Dear {{first name}}", "{{first name}} calls first, which SES does not have: a name has no spaces"),
+        ("{{#upper name}}{{/upper}}", "{{#upper name}} calls upper"),
     ],
 )
 def test_what_is_not_closed_is_an_error(text: str, problem: str) -> None:
