@@ -259,7 +259,7 @@ def test_nothing_is_sent_with_a_set_whose_sending_is_off(stage: Stage) -> None:
     stage.send("somebody@example.net")
 
 
-def rule(stage: Stage, pattern: dict[str, Any]) -> str:
+def rule(stage: Stage, pattern: dict[str, Any], *, bus: str = "default") -> str:
     """Let a rule write to a queue, and return the queue."""
     name = f"rule-{uuid.uuid4().hex[:8]}"
     sqs = stage.client("sqs")
@@ -267,7 +267,7 @@ def rule(stage: Stage, pattern: dict[str, Any]) -> str:
     queue_arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     events = stage.client("events")
     scope = {"detail": {"mail": {"tags": {"ses:configuration-set": [stage.configuration_set]}}}}
-    arn = events.put_rule(Name=name, EventPattern=json.dumps({**pattern, **scope}))["RuleArn"]
+    arn = events.put_rule(Name=name, EventPattern=json.dumps({**pattern, **scope}), EventBusName=bus)["RuleArn"]
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
@@ -277,7 +277,7 @@ def rule(stage: Stage, pattern: dict[str, Any]) -> str:
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": policy})
-    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": queue_arn}])
+    events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": "queue", "Arn": queue_arn}])
     return queue_url
 
 
@@ -294,12 +294,13 @@ def bodies(stage: Stage, queue_url: str, count: int) -> list[dict[str, Any]]:
     return found
 
 
-def make_stream(stage: Stage) -> tuple[str, str]:
+def make_stream(stage: Stage, **options: Any) -> tuple[str, str]:
     name = f"lake-{uuid.uuid4().hex[:8]}"
     stage.client("s3").create_bucket(Bucket=name)
     destination = {
         "BucketARN": f"arn:aws:s3:::{name}",
         "RoleARN": f"arn:aws:iam::{stage.lab.account}:role/firehose",
+        **options,
     }
     made = stage.client("firehose").create_delivery_stream(
         DeliveryStreamName=name,

@@ -148,7 +148,7 @@ class Engine:
         return message_id
 
     def tell(self, message_id: str, event_type: str, payload: Mapping[str, Any]) -> None:
-        """Emit an event about a message that was sent before; for a complaint the recipient goes on the list.
+        """Emit an event about a message that was sent before.
 
         :raises SesError: if there is no such message.
         """
