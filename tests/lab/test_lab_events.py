@@ -93,6 +93,20 @@ def test_tags_come_from_parameters_or_headers_and_the_parameters_replace(stage: 
     assert b"X-SES-MESSAGE-TAGS" not in messages[by_header].raw
 
 
+def test_mail_of_a_tenant_is_tagged_with_its_name_and_an_unknown_tenant_is_refused(stage: Stage) -> None:
+    ses, tenant = stage.client("sesv2"), f"tenant-{stage.configuration_set}"
+    ses.create_tenant(TenantName=tenant)
+    raw = f"From: {stage.sender}\r\nTo: a@example.net\r\nX-SES-TENANT: {tenant}\r\nSubject: s\r\n\r\nHello"
+    by_header = ses.send_email(Content={"Raw": {"Data": raw.encode()}})["MessageId"]
+    messages = {it.message_id: it for it in stage.lab.messages()}
+    assert messages[by_header].tags["ses:tenant-name"] == [tenant]
+    assert b"X-SES-TENANT" not in messages[by_header].raw
+    message_id = stage.send("somebody@example.net", TenantName=tenant)
+    assert next(it.tags for it in stage.lab.messages() if it.message_id == message_id)["ses:tenant-name"] == [tenant]
+    with pytest.raises(ses.exceptions.NotFoundException, match="Tenant <nowhere> does not exist"):
+        stage.send("somebody@example.net", TenantName="nowhere")
+
+
 def test_the_identitys_default_configuration_set_is_used_when_none_is_named(stage: Stage) -> None:
     domain = f"default.{stage.domain}"
     identity = {
