@@ -115,7 +115,7 @@ class _Named:
         # In lower case, for pools have no other names.
         name = self._kind.name(properties) or self._base._physical_name(stack_name, logical_id, max_len=64).lower()
         if self._kind.exists(name):
-            raise ValueError(f"Resource of type with identifier '{name}' already exists.")
+            raise ValueError(f"{name} already exists.")
         try:
             self._kind.create(name, properties)
         except SesError as error:

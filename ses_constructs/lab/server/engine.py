@@ -60,6 +60,7 @@ class Submission:
     source_ip: str = "127.0.0.1"
     tls_version: str = ""
     contact_list: tuple[str, str | None] | None = None
+    tenant: str | None = None
     failure: dict[str, str] | None = None
 
 
@@ -98,6 +99,9 @@ class Engine:
         # Tags that are given as parameters replace those of the header; they are not merged.
         tags = submission.tags if submission.tags is not None else message.tags
         mime.check_tags(tags)
+        tenant = submission.tenant or message.tenant
+        if tenant and not self._emulator.has_tenant(tenant):
+            raise not_found(f"Tenant <{tenant}>")
 
         at = mime.now()
         message_id = self._id(at)
@@ -111,7 +115,10 @@ class Engine:
             account=self._emulator.account,
             destination=recipients,
             headers=message.headers(),
-            tags={**self._auto_tags(submission, source, set_name), **{name: [value] for name, value in tags.items()}},
+            tags={
+                **self._auto_tags(submission, source, set_name, tenant),
+                **{name: [value] for name, value in tags.items()},
+            },
         )
         contact_list = submission.contact_list if submission.contact_list is not None else message.contact_list
         sent = Sent(
@@ -148,7 +155,7 @@ class Engine:
         return message_id
 
     def tell(self, message_id: str, event_type: str, payload: Mapping[str, Any]) -> None:
-        """Emit an event about a message that was sent before; for a complaint the recipient goes on the list.
+        """Emit an event about a message that was sent before.
 
         :raises SesError: if there is no such message.
         """
@@ -197,13 +204,17 @@ class Engine:
             raise unverified(address, self._emulator.region)
         return identity
 
-    def _auto_tags(self, submission: Submission, source: str, set_name: str | None) -> dict[str, list[str]]:
+    def _auto_tags(
+        self, submission: Submission, source: str, set_name: str | None, tenant: str | None
+    ) -> dict[str, list[str]]:
         tags = {}
         if submission.tls_version:
             tags["ses:source-tls-version"] = [submission.tls_version]
         tags["ses:operation"] = [submission.operation]
         if set_name:
             tags["ses:configuration-set"] = [set_name]
+        if tenant:
+            tags["ses:tenant-name"] = [tenant]
         tags["ses:source-ip"] = [submission.source_ip]
         tags["ses:from-domain"] = [mime.bare(source).rpartition("@")[2]]
         tags["ses:caller-identity"] = [submission.caller]

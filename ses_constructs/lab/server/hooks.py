@@ -173,6 +173,10 @@ class Emulator:
             raise _error(refusal, {"NotFoundException": "TemplateDoesNotExist"})
         return dict(stored), str(name)
 
+    def has_tenant(self, name: str) -> bool:
+        """Whether there is a tenant."""
+        return name in self._ses_v2._tenants
+
     def pool(self, name: str) -> dict[str, Any] | None:
         """Return a dedicated IP pool."""
         record = self._ses_v2._dedicated_ip_pools.get(name)

@@ -22,11 +22,12 @@ _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _SET_HEADER = "X-SES-CONFIGURATION-SET"
 _TAGS_HEADER = "X-SES-MESSAGE-TAGS"
 _LIST_HEADER = "X-SES-LIST-MANAGEMENT-OPTIONS"
+_TENANT_HEADER = "X-SES-TENANT"
 # SES acts on these and takes them out before it sends.
 _TAKEN_OUT = (
     _SET_HEADER,
     _TAGS_HEADER,
-    "X-SES-TENANT",
+    _TENANT_HEADER,
     _LIST_HEADER,
     "X-SES-SOURCE-ARN",
     "X-SES-FROM-ARN",
@@ -48,6 +49,7 @@ class Mime:
     tags: dict[str, str] = field(default_factory=dict)
     contact_list: tuple[str, str | None] | None = None
     """Name and topic, for list management."""
+    tenant: str | None = None
 
     @property
     def has_virus(self) -> bool:
@@ -90,6 +92,7 @@ def read(raw: bytes) -> Mime:
     message = BytesParser(policy=email.policy.compat32).parsebytes(raw)
     configuration_set = message.get(_SET_HEADER)
     contact_list = _contact_list(str(message.get(_LIST_HEADER, "")))
+    tenant = str(message.get(_TENANT_HEADER, "")).strip() or None
     tags = parse_tags(str(message.get(_TAGS_HEADER, "")))
     for name in _TAKEN_OUT:
         del message[name]
@@ -101,6 +104,7 @@ def read(raw: bytes) -> Mime:
         configuration_set=str(configuration_set).strip() if configuration_set else None,
         tags=tags,
         contact_list=contact_list,
+        tenant=tenant,
     )
 
 

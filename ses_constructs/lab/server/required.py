@@ -66,6 +66,7 @@ REQUIRED: dict[str, tuple[str, ...] | None] = {
     "services.ses_v2._put_config_set_option": ("rec", "key", "value"),
     "services.ses_v2._put_event_destination": ("name", "dest_name", "definition", "create"),
     "services.ses_v2._resolve_send_template": ("tpl",),
+    "services.ses_v2._tenants": None,
     "services.ses_v2.handle_request": ("method", "path", "headers", "body", "query_params"),
     "services.sns._find_subscription": ("topic_arn", "sub_arn"),
     "services.sns._sub_arn_to_topic": None,

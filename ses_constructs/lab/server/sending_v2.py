@@ -68,6 +68,7 @@ class SendingV2:
                 recipients=[*to, *cc, *bcc],
                 configuration_set=request.get("ConfigurationSetName"),
                 tags=_tags(request.get("EmailTags")),
+                tenant=request.get("TenantName"),
                 contact_list=(options["ContactListName"], options.get("TopicName")) if options else None,
                 failure=failure,
             )
@@ -134,6 +135,7 @@ class SendingV2:
                 recipients=[*to, *cc, *bcc],
                 configuration_set=body.get("ConfigurationSetName"),
                 tags=_tags(entry.get("ReplacementTags")) or _tags(body.get("DefaultEmailTags")),
+                tenant=body.get("TenantName"),
                 failure=failure,
             )
         )
