@@ -27,19 +27,27 @@ if TYPE_CHECKING:
     from ses_constructs.identity.sending_policy import IdentitySendingPolicy
     from ses_constructs.identity.verification import IdentityVerification
     from ses_constructs.sending import (
+        AccountEventType,
         CloudWatchEventDestination,
         DedicatedIpPool,
         Dimension,
         EmailTemplate,
+        EventBridgeDestination,
         EventType,
         FirehoseEventDestination,
         MessageTag,
         SendingConfigurationSet,
+        SesAccountEvents,
+        SesEventRule,
         SnsEventDestination,
     )
+    from ses_constructs.sending.anymail import AnymailSubscription
     from ses_constructs.sending.lake.event_lake import EventLake
+    from ses_constructs.sending.tracking_domain import TrackingDomain
 
 __all__ = [
+    "AccountEventType",
+    "AnymailSubscription",
     "Bimi",
     "CloudWatchEventDestination",
     "CrossAccountDnsRole",
@@ -53,6 +61,7 @@ __all__ = [
     "DomainIdentity",
     "EmailAddressIdentity",
     "EmailTemplate",
+    "EventBridgeDestination",
     "EventLake",
     "EventType",
     "FeedbackPipeline",
@@ -63,14 +72,19 @@ __all__ = [
     "MessageTag",
     "MtaSts",
     "SendingConfigurationSet",
+    "SesAccountEvents",
+    "SesEventRule",
     "SnsEventDestination",
     "SoftBounces",
     "Spf",
     "TlsRpt",
+    "TrackingDomain",
 ]
 
 # Some are not handed on by their folder: they load Lambda or CloudFront, which most programs do without.
 _FOLDERS = {
+    "AccountEventType": "sending",
+    "AnymailSubscription": "sending.anymail",
     "Bimi": "identity",
     "CloudWatchEventDestination": "sending",
     "CrossAccountDnsRole": "identity",
@@ -84,6 +98,7 @@ _FOLDERS = {
     "DomainIdentity": "identity",
     "EmailAddressIdentity": "identity",
     "EmailTemplate": "sending",
+    "EventBridgeDestination": "sending",
     "EventLake": "sending.lake.event_lake",
     "EventType": "sending",
     "FeedbackPipeline": "feedback",
@@ -94,10 +109,13 @@ _FOLDERS = {
     "MessageTag": "sending",
     "MtaSts": "identity.mta_sts",
     "SendingConfigurationSet": "sending",
+    "SesAccountEvents": "sending",
+    "SesEventRule": "sending",
     "SnsEventDestination": "sending",
     "SoftBounces": "feedback",
     "Spf": "identity",
     "TlsRpt": "identity",
+    "TrackingDomain": "sending.tracking_domain",
 }
 
 

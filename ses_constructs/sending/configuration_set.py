@@ -18,6 +18,7 @@ from ses_constructs._kit.checks import fail
 from ses_constructs._kit.send_actions import SENDING, TEMPLATED
 from ses_constructs.sending import options
 from ses_constructs.sending.cloud_watch_destination import CloudWatchEventDestination
+from ses_constructs.sending.event_bridge_destination import EventBridgeDestination
 from ses_constructs.sending.firehose_destination import FirehoseEventDestination
 from ses_constructs.sending.metrics import CONFIGURATION_SET_TAG, MeasuredConfigurationSet
 from ses_constructs.sending.sns_destination import SnsEventDestination
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aws_cdk import Duration
+    from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_kinesisfirehose as firehose
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_sns as sns
@@ -94,6 +96,7 @@ class AnyConfigurationSet(MeasuredConfigurationSet):
         events: Sequence[EventType | str],
         topic: sns.ITopic | None = None,
         encryption_key: kms.IKey | None = None,
+        alarm_actions: Sequence[cloudwatch.IAlarmAction] = (),
     ) -> SnsEventDestination:
         """Publish events to an SNS topic, as they happen.
 
@@ -102,11 +105,36 @@ class AnyConfigurationSet(MeasuredConfigurationSet):
         :param topic: your standard topic, in the same region. Default: a new one, encrypted and open to TLS only.
         :param encryption_key: customer managed key for the new topic, or the one that encrypts *topic* if the CDK
             cannot see it there; SES is allowed to use it. Default: a new key, with the new topic.
+        :param alarm_actions: what the alarm on undelivered messages does, if there are subscriptions. Default: nothing.
         :raises ValueError: for a plain string or an unknown event type as events, a FIFO topic or one that is
             encrypted with an AWS managed key (SES can publish to neither), or an eleventh destination.
         """
         self._count_destination()
-        return SnsEventDestination(self, id, events=events, topic=topic, encryption_key=encryption_key)
+        return SnsEventDestination(
+            self, id, events=events, topic=topic, encryption_key=encryption_key, alarm_actions=alarm_actions
+        )
+
+    def publish_to_event_bridge(
+        self,
+        id: str = "EventBridge",
+        *,
+        events: Sequence[EventType | str],
+        encryption_key: kms.IKey | None = None,
+        alarm_actions: Sequence[cloudwatch.IAlarmAction] = (),
+    ) -> EventBridgeDestination:
+        """Publish events to EventBridge: to the default bus, the only one that SES accepts, and on by a rule.
+
+        :param id: id of the destination in this construct, for a second one.
+        :param events: the event types to publish.
+        :param encryption_key: customer managed key for the dead-letter queue of the rule, if one is made; EventBridge
+            is allowed to use it. Default: a new key, with the queue.
+        :param alarm_actions: what the alarms of the rule do. Default: nothing, they are only seen.
+        :raises ValueError: for a plain string or an unknown event type as events, or an eleventh destination.
+        """
+        self._count_destination()
+        return EventBridgeDestination(
+            self, id, events=events, encryption_key=encryption_key, alarm_actions=alarm_actions
+        )
 
     def publish_to_firehose(
         self,
