@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ses_constructs.feedback import FeedbackPipeline
+    from ses_constructs.feedback import FeedbackPipeline, SoftBounces
     from ses_constructs.identity import (
         Bimi,
         CrossAccountDnsRole,
@@ -46,6 +46,7 @@ __all__ = [
     "MtaSts",
     "SendingConfigurationSet",
     "SnsEventDestination",
+    "SoftBounces",
     "Spf",
     "TlsRpt",
 ]
@@ -69,6 +70,7 @@ _FOLDERS = {
     "MtaSts": "identity.mta_sts",
     "SendingConfigurationSet": "sending",
     "SnsEventDestination": "sending",
+    "SoftBounces": "feedback",
     "Spf": "identity",
     "TlsRpt": "identity",
 }

@@ -39,6 +39,10 @@ class FeedbackMetrics:
         """Recipients that had opted out, and are on the ledger."""
         return self._metric("Unsubscribed", period)
 
+    def metric_counted(self, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """Recipients whose soft bounce is on the ledger, where too many suppress them."""
+        return self._metric("Counted", period)
+
     def metric_echoes(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Those of the suppressed that SES did not try to deliver to: a suppression list had them already."""
         return self._metric("Echoes", period)
@@ -159,7 +163,9 @@ def make_widgets(
             _graph(
                 "On the ledger", metrics.metric_suppressed(), metrics.metric_echoes(), metrics.metric_unsubscribed()
             ),
-            _graph("Nobody to suppress", metrics.metric_kept(), metrics.metric_ignored()),
+            _graph(
+                "Nobody to suppress (yet)", metrics.metric_counted(), metrics.metric_kept(), metrics.metric_ignored()
+            ),
             _graph("Not recorded", metrics.metric_retried(), metrics.metric_parked()),
             cloudwatch.AlarmStatusWidget(
                 title="Alarms", alarms=[alarm for alarm in alarms if alarm is not None], width=6, height=6
