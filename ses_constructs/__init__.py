@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ses_constructs.feedback import FeedbackPipeline
+    from ses_constructs.feedback.changes import SuppressionChanges
+    from ses_constructs.feedback.reaction import SuppressionReaction
     from ses_constructs.identity import (
         Bimi,
         CrossAccountDnsRole,
@@ -47,6 +49,8 @@ __all__ = [
     "SendingConfigurationSet",
     "SnsEventDestination",
     "Spf",
+    "SuppressionChanges",
+    "SuppressionReaction",
     "TlsRpt",
 ]
 
@@ -70,6 +74,8 @@ _FOLDERS = {
     "SendingConfigurationSet": "sending",
     "SnsEventDestination": "sending",
     "Spf": "identity",
+    "SuppressionChanges": "feedback.changes",
+    "SuppressionReaction": "feedback.reaction",
     "TlsRpt": "identity",
 }
 
