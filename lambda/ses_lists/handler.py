@@ -1,7 +1,7 @@
 """Changes of the suppression ledger from a queue, to SES's account suppression list or to a contact list.
 
-SES takes one such call a second in an account and region (https://docs.aws.amazon.com/ses/latest/dg/quotas.html). So this
-function takes its time, and has a queue of its own.
+SES takes one such call a second in an account and region: https://docs.aws.amazon.com/ses/latest/dg/quotas.html. This
+function takes its time, therefore, and has a queue of its own.
 
 Environment: ``TABLE_NAME``, ``SECONDS_A_CALL``, ``CONTACT_LIST_NAME`` (missing for the account's suppression list), and
 what :mod:`ses_common.changes` reads.
