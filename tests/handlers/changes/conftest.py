@@ -1,4 +1,3 @@
-import json
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ class Queue:
     """The calls to SQS that the handlers make."""
 
     def __init__(self) -> None:
-        self.dead_letters: list[tuple[Json, str]] = []
+        self.dead_letters: list[tuple[str, str]] = []
         self.postponed: dict[str, int] = {}
         self.fails = False
 
@@ -22,9 +21,8 @@ class Queue:
         if self.fails:
             return {"Failed": [{"Id": entry["Id"]} for entry in Entries]}
         for entry in Entries:
-            body = entry["MessageBody"]
             reason = entry["MessageAttributes"]["Reason"]["StringValue"]
-            self.dead_letters.append((json.loads(body) if body.startswith("{") else {"text": body}, reason))
+            self.dead_letters.append((entry["MessageBody"], reason))
         return {}
 
     def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:

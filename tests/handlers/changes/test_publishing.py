@@ -229,7 +229,8 @@ def test_what_is_about_to_leave_the_stream_is_set_aside_as_the_event(bus: Events
     old, new = record(None, item(), age=73_000), record(None, item(address="bob@example.com"))
     bus.refusals = [ClientError({"Error": {"Code": "AccessDenied"}}, "PutEvents")]
     assert tell(old, new) == [sequence(new)]
-    ((letter, reason),) = queue.dead_letters
+    ((body, reason),) = queue.dead_letters
+    letter = json.loads(body)
     assert reason == "NotPublished"
     assert (letter["detail-type"], letter["detail"]["id"]) == (SUPPRESSED, old["eventID"])
 
