@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from suppression_changes import core
 from suppression_changes import handler as publisher
@@ -170,6 +170,7 @@ odd_items = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.none() | odd_items, st.none() | odd_items, st.booleans())
 def test_whatever_somebody_writes_into_an_item_the_event_keeps_its_shape(
     old: Json | None, new: Json | None, ttl: bool
