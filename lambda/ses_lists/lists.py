@@ -7,7 +7,7 @@ changes matter.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mypy_boto3_sesv2 import SESV2Client
+    from mypy_boto3_sesv2.literals import SuppressionListReasonType
 
     from ses_common.changes import Change
 
@@ -28,7 +29,14 @@ _SETTLES_WITHIN = 5  # readings of an item that changes all the time
 _PASSING = frozenset(
     {"TooManyRequestsException", "ThrottlingException", "Throttling", "ConcurrentModificationException"}
 )
-_LISTED_BY_SES = frozenset({"BOUNCE", "COMPLAINT"})  # the only reasons that SES's list knows
+# The ledger's reasons in SES's words, of which there are two.
+_IN_SES_WORDS: Mapping[str, SuppressionListReasonType] = {
+    "BOUNCE": "BOUNCE",
+    "SOFT_BOUNCE": "BOUNCE",
+    "COMPLAINT": "COMPLAINT",
+}
+_OFF: Final = "(off)"
+_AS_IT_IS: Final = "(as it is)"
 
 
 class Ledger(Protocol):
@@ -90,28 +98,28 @@ class AccountList:
         """
         address = change.detail["address"]
         previous = change.detail.get("previous") or {}
-        ours = previous.get("status") == "SUPPRESSED" and previous.get("reason") in _LISTED_BY_SES
+        ours = previous.get("status") == "SUPPRESSED" and previous.get("reason") in _IN_SES_WORDS
         item = self._ledger.read(address)
         for _ in range(_SETTLES_WITHIN):
-            wanted = _reason(item)
+            wanted = _verdict(item)
             original = str(
                 (item or change.detail).get("original_address") or change.detail.get("originalAddress") or ""
             )
-            if wanted in _LISTED_BY_SES:
+            if wanted in _IN_SES_WORDS:
                 for spelling in spellings(original, address):
-                    self._put(spelling, wanted)
+                    self._put(spelling, _IN_SES_WORDS[wanted])
                 ours = True
-            elif wanted is None and ours:
+            elif wanted == _OFF and ours:
                 for spelling in spellings(original, address):
                     self._delete(spelling)
             else:
                 return
             item = self._ledger.read(address)
-            if _reason(item) == wanted:
+            if _verdict(item) == wanted:
                 return
         raise TryAgain("LedgerKeepsChanging")
 
-    def _put(self, address: str, reason: Any) -> None:
+    def _put(self, address: str, reason: SuppressionListReasonType) -> None:
         self._ses.call(lambda ses: ses.put_suppressed_destination(EmailAddress=address, Reason=reason))
 
     def _delete(self, address: str) -> None:
@@ -148,12 +156,12 @@ class ContactList:
         return lambda ses: ses.delete_contact(ContactListName=self._name, EmailAddress=address)
 
 
-def _reason(item: Attributes | None) -> str | None:
-    """SES's word for why the address is to be on its list; None if it is not to be; empty if that is left as it is."""
+def _verdict(item: Attributes | None) -> str:
+    """Return the reason for which the address is to be on SES's list, or that it is to be off it, or left as it is."""
     if item is None or item.get("status") != "SUPPRESSED":
-        return None
-    reason = item.get("reason")
-    return reason if reason in _LISTED_BY_SES and not item.get("echo") else ""
+        return _OFF
+    reason = str(item.get("reason"))
+    return reason if reason in _IN_SES_WORDS and not item.get("echo") else _AS_IT_IS
 
 
 def _opted_out(contact: Attributes) -> bool:

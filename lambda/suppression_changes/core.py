@@ -50,7 +50,7 @@ def read(record: Mapping[str, Any]) -> Change | None:
             "version": _VERSION,
             "id": record["eventID"],
             "sequence": content["SequenceNumber"],
-            **_facts(new or old),
+            **_facts(old if after is None else new),
             "status": _text(new, "status"),
             "cause": _cause(record, new),
             "previous": {"status": _text(old, "status"), "reason": _text(old, "reason")} if old else None,

@@ -11,7 +11,7 @@ TABLE_ARN = "arn:aws:dynamodb:eu-west-1:111122223333:table/Ledger"
 _numbers = itertools.count(4_000_000_001)
 
 
-def item(status: str | None = "SUPPRESSED", reason: str = "BOUNCE", **more: Any) -> Json:
+def item(status: str | None = "SUPPRESSED", reason: str | None = "BOUNCE", **more: Any) -> Json:
     """An item of the ledger in DynamoDB's notation; without a value, without the attribute."""
     values: Json = {
         "address": "ann@example.com",

@@ -96,7 +96,7 @@ CHANGES: dict[str, tuple[Json | None, Json | None, str | None, str]] = {
     "a complaint after a bounce": (item(), item(reason="COMPLAINT"), SUPPRESSED, "RECORDED"),
     "a bounce after an opt-out": (item("UNSUBSCRIBED", "UNSUBSCRIBE"), item(), SUPPRESSED, "RECORDED"),
     "a fresh bounce after an echo": (item(echo=True), item(), SUPPRESSED, "RECORDED"),
-    "a lift": (item(), item("LIFTED", lifted_by="eve", lifted_because="a typing error"), RESTORED, "LIFTED"),
+    "a lift": (item(), item("LIFTED", reason=None, lifted_by="eve"), RESTORED, "LIFTED"),
     "a lift of what was not suppressed": (item("WATCHED"), item("LIFTED"), None, ""),
     "a bounce after a lift": (item("LIFTED"), item(), SUPPRESSED, "RECORDED"),
     "a suppression that becomes a watch": (item(), item("WATCHED"), RESTORED, "RECORDED"),
@@ -123,7 +123,8 @@ def test_what_dynamodb_expires_is_restored(bus: Events) -> None:
 
 def test_the_event_says_who_and_why_and_not_who_lifted_it(bus: Events) -> None:
     told = record(None, item())
-    tell(told, record(item(), item("LIFTED", lifted_by="eve@example.org", lifted_because="see the ticket")))
+    lifted = item("LIFTED", reason=None, lifted_by="eve@example.org", lifted_because="see the ticket")
+    tell(told, record(item(), lifted))
     entry, lift = bus.told
     assert (entry["Source"], entry["EventBusName"], entry["Resources"]) == ("ses-constructs.feedback", BUS, [TABLE_ARN])
     assert entry["Time"].timestamp() == told["dynamodb"]["ApproximateCreationDateTime"]
@@ -148,6 +149,7 @@ def test_the_event_says_who_and_why_and_not_who_lifted_it(bus: Events) -> None:
         "previous": None,
     }
     assert "eve" not in lift["Detail"]
+    assert json.loads(lift["Detail"])["reason"] == "BOUNCE", "what it was"
 
 
 def test_a_tenant_is_named(bus: Events) -> None:

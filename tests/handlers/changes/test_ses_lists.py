@@ -108,6 +108,16 @@ def test_a_complaint_is_put_there_as_one(aws: Aws) -> None:
     assert aws.suppressed == {ANN: "COMPLAINT"}
 
 
+def test_soft_bounces_are_on_the_accounts_list_until_they_heal(aws: Aws) -> None:
+    soft = item(reason="SOFT_BOUNCE", original_address=ANN, expires_at=2_000_000_000)
+    aws.ledger[ANN] = soft
+    settle(told(None, soft))
+    assert aws.suppressed == {ANN: "BOUNCE"}
+    del aws.ledger[ANN]
+    settle(told(soft, None, ttl=True))
+    assert aws.suppressed == {}
+
+
 @pytest.mark.parametrize(
     "entry",
     [item("UNSUBSCRIBED", "UNSUBSCRIBE"), item(reason="LEGAL"), item(echo=True)],
