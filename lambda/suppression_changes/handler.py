@@ -29,6 +29,8 @@ from suppression_changes.core import SOURCE, SUPPRESSED, Change, read
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
     from mypy_boto3_sqs import SQSClient
 
 logger = logging.getLogger("ses_constructs.suppression_changes")
@@ -95,7 +97,7 @@ def _put(bus: str, chunk: Sequence[_Pending]) -> dict[str, str]:
     return failures
 
 
-def _entry(bus: str, change: Change) -> dict[str, Any]:
+def _entry(bus: str, change: Change) -> PutEventsRequestEntryTypeDef:
     return {
         "EventBusName": bus,
         "Source": SOURCE,
@@ -127,8 +129,8 @@ def _park(expiring: Sequence[_Pending], failures: Mapping[str, str]) -> set[str]
 
 
 @cache
-def _events() -> Any:  # the stubs of this client are not installed
-    return botocore.session.get_session().create_client("events", config=_CONFIG)
+def _events() -> EventBridgeClient:
+    return cast("EventBridgeClient", botocore.session.get_session().create_client("events", config=_CONFIG))
 
 
 @cache

@@ -15,7 +15,7 @@ import logging
 import ssl
 import time
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import botocore.session
@@ -29,6 +29,9 @@ from webhook import signature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from urllib.parse import SplitResult
+
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 logger = logging.getLogger("ses_constructs.webhook")
 logger.setLevel(logging.INFO)
@@ -48,17 +51,15 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[st
     target = urlsplit(variable("WEBHOOK_URL"))
     if target.scheme != "https" or not target.hostname:
         raise RuntimeError("WEBHOOK_URL must be an https:// URL.")
-    path = (target.path or "/") + (f"?{target.query}" if target.query else "")
-    return work(
-        event, lambda change: _deliver(change, target.hostname, target.port, path), metric="Webhook", logger=logger
-    )
+    return work(event, lambda change: _deliver(change, target), metric="Webhook", logger=logger)
 
 
-def _deliver(change: Change, host: str, port: int | None, path: str) -> None:
+def _deliver(change: Change, target: SplitResult) -> None:
     payload = {"type": change.type.lower().replace(" ", "."), "timestamp": change.time, "data": change.detail}
     body = json.dumps(payload, separators=(",", ":")).encode()
     signed = signature.headers(_signing_keys(), id=change.detail["id"], timestamp=int(time.time()), body=body)
-    connection = http.client.HTTPSConnection(host, port, timeout=_TIMEOUT, context=_tls())
+    path = (target.path or "/") + (f"?{target.query}" if target.query else "")
+    connection = http.client.HTTPSConnection(str(target.hostname), target.port, timeout=_TIMEOUT, context=_tls())
     try:
         connection.request(
             "POST", path, body, {"Content-Type": "application/json", "User-Agent": "ses-constructs", **signed}
@@ -104,9 +105,10 @@ def _secret(stage: str) -> str | None:
         raise TryAgain(code) from None
     except BotoCoreError as error:
         raise TryAgain(type(error).__name__) from None
-    return str(answer["SecretString"])
+    return answer["SecretString"]
 
 
 @cache
-def _secrets_manager() -> Any:  # the stubs of this client are not installed
-    return botocore.session.get_session().create_client("secretsmanager", config=_CONFIG)
+def _secrets_manager() -> SecretsManagerClient:
+    session = botocore.session.get_session()
+    return cast("SecretsManagerClient", session.create_client("secretsmanager", config=_CONFIG))

@@ -291,7 +291,8 @@ class SuppressionChanges(Construct):
         function.add_to_role_policy(statement)
         if "*" in statement.resources:
             _acknowledge_wildcard(function)
-        self.table.grant(function, "dynamodb:GetItem")
+        # The table's own grant would take in its indexes.
+        function.add_to_role_policy(iam.PolicyStatement(actions=["dynamodb:GetItem"], resources=[self.table.table_arn]))
         if self.table.encryption_key is not None:
             grant_use(self.table.encryption_key, function, write=False)
         reaction.consume(function, batch_size=_HANDLER_BATCH, max_concurrency=_LIST_WORKERS)
@@ -330,6 +331,8 @@ class SuppressionChanges(Construct):
         parts = urlsplit(url)
         if parts.scheme != "https" or not parts.hostname:
             fail(self, "url", "must begin with https://", url)
+        if not url.isascii() or " " in url:
+            fail(self, "url", "must be written in ASCII, without spaces", url)
         if parts.username is not None or parts.password is not None:
             fail(self, "url", "must not hold a user name or a password", parts.hostname)
 

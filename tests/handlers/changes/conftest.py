@@ -1,9 +1,9 @@
 from typing import Any
 
 import pytest
-from suppression_changes import handler as publisher
 
 from ses_common import changes
+from suppression_changes import handler as publisher
 
 Json = dict[str, Any]
 

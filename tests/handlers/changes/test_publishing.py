@@ -10,9 +10,9 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from suppression_changes import core
 from suppression_changes import handler as publisher
-
 from tests.handlers.changes.conftest import Queue
 from tests.handlers.changes.streams import TABLE_ARN, Json, item, record
 

@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
-from ses_lists import handler as lists_handler
-from ses_lists.lists import AccountList, Ses
-from suppression_changes import core
 
 from ses_common.addresses import spellings
 from ses_common.changes import Change
+from ses_lists import handler as lists_handler
+from ses_lists.lists import AccountList, Ses
+from suppression_changes import core
 from tests.handlers.changes.conftest import Queue
 from tests.handlers.changes.streams import Json, event, item, messages, record
 

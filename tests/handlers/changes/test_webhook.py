@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from webhook import handler as webhook
-from webhook import signature
 
 from tests.handlers.changes.certificate import make_certificate
 from tests.handlers.changes.conftest import Queue
 from tests.handlers.changes.streams import Json, event, messages
+from webhook import handler as webhook
+from webhook import signature
 
 OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 
