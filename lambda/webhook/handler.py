@@ -86,13 +86,20 @@ def _signing_keys() -> list[bytes]:
     """Return the keys of the current and, if there is one, the previous version of the secret."""
     global _keys
     if _keys is None or time.monotonic() - _keys[0] > _KEYS_ARE_KEPT:
-        found = [_secret("AWSCURRENT"), _secret("AWSPREVIOUS")]
-        try:
-            _keys = time.monotonic(), [signature.key(secret) for secret in found if secret is not None]
-        except ValueError as error:
-            logger.error("The signing secret cannot be used", extra={"why": str(error)})
-            raise TryAgain("BadSigningSecret") from None
+        found = [key for key in (_key("AWSCURRENT"), _key("AWSPREVIOUS")) if key is not None]
+        _keys = time.monotonic(), found
     return _keys[1]
+
+
+def _key(stage: str) -> bytes | None:
+    secret = _secret(stage)
+    try:
+        return signature.key(secret) if secret is not None else None
+    except ValueError as error:
+        logger.error("The signing secret cannot be used", extra={"stage": stage, "why": str(error)})
+        if stage == "AWSPREVIOUS":  # what no receiver can have used, need not sign
+            return None
+        raise TryAgain("BadSigningSecret") from None
 
 
 def _secret(stage: str) -> str | None:

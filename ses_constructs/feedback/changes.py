@@ -7,6 +7,7 @@ the events.
 
 from __future__ import annotations
 
+import string
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -155,7 +156,7 @@ class SuppressionChanges(Construct):
                 description="Signs the webhook of the suppression ledger",
                 encryption_key=self._key,
                 generate_secret_string=secretsmanager.SecretStringGenerator(
-                    exclude_punctuation=True, password_length=44
+                    exclude_characters=string.punctuation, password_length=44
                 ),
             )
         function = self._handler(

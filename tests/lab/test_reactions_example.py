@@ -28,9 +28,15 @@ pytestmark = pytest.mark.lab
 Request = tuple[dict[str, str], bytes]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _sender(ses_lab: Lab) -> None:
-    ses_lab.session().client("sesv2").create_email_identity(EmailIdentity=DOMAIN)
+@pytest.fixture(scope="module")
+def lab(ses_lab: Lab) -> Iterator[Lab]:
+    """With somebody to send, and the addressee among the customers."""
+    ses = ses_lab.session().client("sesv2")
+    ses.create_email_identity(EmailIdentity=DOMAIN)
+    ses.create_contact_list(ContactListName="Customers")
+    ses.create_contact(ContactListName="Customers", EmailAddress=BOUNCE)
+    yield ses_lab
+    ses.delete_contact_list(ContactListName="Customers")
 
 
 @pytest.fixture
@@ -84,18 +90,27 @@ def next_event(lab: Lab, queue_url: str) -> dict[str, Any]:
     return lab.wait_for(received, timeout=40, describe="the event behind the bus")
 
 
-def test_the_real_cli_deploys_it_and_a_bounce_is_told_on_the_bus(ses_lab: Lab) -> None:
-    outputs = ses_lab.deploy(EXAMPLE)[STACK]
-    send(ses_lab, outputs, BOUNCE)
-    event = next_event(ses_lab, outputs["BouncesQueueUrl"])
+def test_the_real_cli_deploys_it_and_a_bounce_is_told_on_the_bus_and_to_sess_lists(lab: Lab) -> None:
+    outputs = lab.deploy(EXAMPLE)[STACK]
+    send(lab, outputs, BOUNCE)
+    event = next_event(lab, outputs["BouncesQueueUrl"])
     assert (event["source"], event["detail-type"]) == ("ses-constructs.feedback", "Address Suppressed")
     detail = event["detail"]
     assert (detail["address"], detail["reason"], detail["previous"]) == (BOUNCE.lower(), "BOUNCE", None)
-    ses_lab.destroy(EXAMPLE)
+
+    ses = lab.session().client("sesv2")
+
+    def in_step() -> bool:
+        suppressed = ses.list_suppressed_destinations()["SuppressedDestinationSummaries"]
+        contacts = ses.list_contacts(ContactListName="Customers")["Contacts"]
+        return {BOUNCE, BOUNCE.lower()} <= {it["EmailAddress"] for it in suppressed} and not contacts
+
+    lab.wait_for(in_step, timeout=40, describe="the address on the account's list, and off the contact list")
+    lab.destroy(EXAMPLE)
 
 
 def test_a_partner_who_is_down_at_first_is_told_signed_and_of_the_lift_too(
-    ses_lab: Lab, partner: tuple[int, list[Request]], certificate: Path, tmp_path: Path
+    lab: Lab, partner: tuple[int, list[Request]], certificate: Path, tmp_path: Path
 ) -> None:
     port, requests = partner
 
@@ -116,11 +131,11 @@ def test_a_partner_who_is_down_at_first_is_told_signed_and_of_the_lift_too(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cdk, "App", TrustingApp)
         runpy.run_path(str(EXAMPLE / "app.py"))
-    outputs = dict(ses_lab.deploy_assembly(tmp_path / "cdk.out")[STACK])
-    send(ses_lab, outputs, BOUNCE)
-    ses_lab.wait_for(lambda: len(requests) >= 2, timeout=60, describe="the webhook after its first failure")
+    outputs = dict(lab.deploy_assembly(tmp_path / "cdk.out")[STACK])
+    send(lab, outputs, BOUNCE)
+    lab.wait_for(lambda: len(requests) >= 2, timeout=60, describe="the webhook after its first failure")
 
-    secrets = ses_lab.session().client("secretsmanager")
+    secrets = lab.session().client("secretsmanager")
     secret = base64.b64decode(secrets.get_secret_value(SecretId=outputs["SigningSecretArn"])["SecretString"])
     for headers, body in requests:
         content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
@@ -130,14 +145,21 @@ def test_a_partner_who_is_down_at_first_is_told_signed_and_of_the_lift_too(
     assert first["webhook-id"] == second["webhook-id"], "so that a receiver knows it for the same"
     assert json.loads(body)["type"] == "address.suppressed"
 
-    table = ses_lab.session().resource("dynamodb").Table(outputs["SuppressionTableName"])
+    table = lab.session().resource("dynamodb").Table(outputs["SuppressionTableName"])
     table.update_item(
         Key={"address": BOUNCE.lower(), "scope": "account"},
         UpdateExpression="SET #s = :lifted",
         ExpressionAttributeNames={"#s": "status"},
         ExpressionAttributeValues={":lifted": "LIFTED"},
     )
-    ses_lab.wait_for(lambda: len(requests) >= 3, timeout=60, describe="the webhook after the lift")
+    lab.wait_for(lambda: len(requests) >= 3, timeout=60, describe="the webhook after the lift")
     told = json.loads(requests[2][1])
     assert (told["type"], told["data"]["cause"]) == ("address.restored", "LIFTED")
-    ses_lab.delete_stack(STACK)
+
+    ses = lab.session().client("sesv2")
+    lab.wait_for(
+        lambda: not ses.list_suppressed_destinations()["SuppressedDestinationSummaries"],
+        timeout=40,
+        describe="the account's list without the lifted address",
+    )
+    lab.delete_stack(STACK)

@@ -150,6 +150,13 @@ def test_after_a_rotation_both_secrets_sign(receiver: Receiver, secrets: Secrets
     assert headers["webhook-signature"].split(" ") == signatures(headers, body, NEW, OLD)
 
 
+def test_a_previous_secret_that_is_none_does_not_hold_up_the_current_one(receiver: Receiver, secrets: Secrets) -> None:
+    secrets.versions["AWSPREVIOUS"] = "changeme"
+    assert deliver(event()) == []
+    ((_, headers, body),) = receiver.requests
+    assert headers["webhook-signature"].split(" ") == signatures(headers, body, NEW)
+
+
 def test_the_secret_is_not_asked_for_with_each_change_and_a_rotation_is_noticed(
     receiver: Receiver, secrets: Secrets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
