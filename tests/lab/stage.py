@@ -80,7 +80,8 @@ class Stage:
 
 @cache
 def client(lab: Lab, service: str) -> Any:
-    return lab.session().client(service)
+    session: Any = lab.session()  # its types want the service's name as a literal
+    return session.client(service)
 
 
 def create_stack(

@@ -244,7 +244,7 @@ def test_sets_with_options_that_ses_refuses_are_refused(stage: Stage, options: d
 def test_a_lab_that_throttles_takes_one_call_a_second_but_every_send() -> None:
     with Lab(throttle=True) as lab:
         once = Config(retries={"total_max_attempts": 1})
-        v1, v2 = (lab.session().client(it, config=once) for it in ("ses", "sesv2"))
+        v1, v2 = lab.session().client("ses", config=once), lab.session().client("sesv2", config=once)
         v2.create_email_identity(EmailIdentity="hello@example.com")
         with pytest.raises(v2.exceptions.TooManyRequestsException):
             v2.get_account()
