@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ses_constructs.feedback import FeedbackPipeline, SoftBounces
+    from ses_constructs.feedback import FeedbackPipeline
+    from ses_constructs.feedback.changes import SuppressionChanges
+    from ses_constructs.feedback.reaction import SuppressionReaction
     from ses_constructs.identity import (
         Bimi,
         CrossAccountDnsRole,
@@ -48,6 +51,8 @@ __all__ = [
     "SnsEventDestination",
     "SoftBounces",
     "Spf",
+    "SuppressionChanges",
+    "SuppressionReaction",
     "TlsRpt",
 ]
 
@@ -72,6 +77,8 @@ _FOLDERS = {
     "SnsEventDestination": "sending",
     "SoftBounces": "feedback",
     "Spf": "identity",
+    "SuppressionChanges": "feedback.changes",
+    "SuppressionReaction": "feedback.reaction",
     "TlsRpt": "identity",
 }
 

@@ -39,6 +39,9 @@ from ses_constructs.feedback.sources import Publishing, Sources, Subscriptions, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aws_cdk import aws_events as events
+
+    from ses_constructs.feedback.changes import SuppressionChanges
     from ses_constructs.identity import SendingIdentity
     from ses_constructs.sending import SendingConfigurationSet
 
@@ -221,6 +224,33 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
             dead_letter_queue=self.dead_letter_queue,
             function=self.function,
             alarms=self._alarms,
+        )
+
+    def publish_changes(
+        self, *, bus: events.IEventBus | None = None, alarm_actions: Sequence[cloudwatch.IAlarmAction] = ()
+    ) -> SuppressionChanges:
+        """Tell of each address that is suppressed or restored; what is returned has the reactions to choose from.
+
+        The table gets a stream for it. A table of yours must have one of new and old images; an imported one must be
+        imported with its ``table_stream_arn``.
+
+        :param bus: your bus, the account's default one included. Default: a new one.
+        :param alarm_actions: what the alarms of this and of every reaction do. Default: nothing, they are only seen.
+        :raises ValueError: if it was called before, or the table has no such stream.
+        """
+        from ses_constructs.feedback.changes import SuppressionChanges, enable_stream  # loads more of the CDK
+
+        if self.node.try_find_child("Changes") is not None:
+            fail(self, "publish_changes", "is called once, and what it returns takes every reaction", "a second call")
+        if self.table.node.scope is self:
+            enable_stream(self.table)
+        return SuppressionChanges(
+            self,
+            "Changes",
+            table=self.table,
+            encryption_key=self.encryption_key,
+            bus=bus,
+            alarm_actions=alarm_actions,
         )
 
     def _key(self, removal_policy: RemovalPolicy) -> kms.Key:

@@ -119,7 +119,10 @@ def test_cfn_lint_finds_nothing(assembly: Path) -> None:
 
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html
 WITHOUT_RESOURCE = {
+    "dynamodb:ListStreams",
+    "ses:DeleteSuppressedDestination",
     "ses:GetIdentityNotificationAttributes",
+    "ses:PutSuppressedDestination",
     "ses:SetIdentityFeedbackForwardingEnabled",
     "ses:SetIdentityHeadersInNotificationsEnabled",
     "ses:SetIdentityNotificationTopic",
