@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ses_constructs.feedback import FeedbackPipeline, SoftBounces
-    from ses_constructs.feedback import FeedbackPipeline
     from ses_constructs.feedback.changes import SuppressionChanges
     from ses_constructs.feedback.reaction import SuppressionReaction
     from ses_constructs.identity import (
