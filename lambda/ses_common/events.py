@@ -36,13 +36,9 @@ _USUAL_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCI
 _SPACE_BEFORE_OFFSET = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")
 
 
-class Recipient(NamedTuple):
-    """Somebody whom a bounce or complaint is about."""
-
-    address: str
-    """As SES reports it, with a display name; empty if it names none."""
-    diagnosed: bool
-    """Whether a delivery status says what failed (of bounces; an out-of-office reply has none)."""
+Recipient = tuple[str, bool]
+"""An address as SES reports it, with a display name, empty if it names none; and whether a delivery status says what
+failed (of bounces; an out-of-office reply has none)."""
 
 
 class Feedback(NamedTuple):
@@ -146,10 +142,10 @@ def _recipients(payload: JsonObject, key: str) -> tuple[Recipient, ...]:
 
 def _recipient(recipient: object) -> Recipient:
     if not isinstance(recipient, dict):
-        return Recipient("", False)
+        return "", False
     address = recipient.get("emailAddress")
     diagnosed = bool(recipient.get("status") or recipient.get("diagnosticCode") or recipient.get("action"))
-    return Recipient(address if isinstance(address, str) else "", diagnosed)
+    return address if isinstance(address, str) else "", diagnosed
 
 
 def _tenant(mail: JsonObject) -> str | None:

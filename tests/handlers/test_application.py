@@ -1,5 +1,6 @@
 """The code of docs/ledger.md for applications, against the table that the handler writes."""
 
+import random
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -187,6 +188,48 @@ def test_merging_leaves_what_a_lift_wrote(pipeline: Pipeline, suppressions: Any)
     assert {k: v for k, v in in_the_middle.items() if k not in volatile} == {
         k: v for k, v in at_the_end.items() if k not in volatile
     }
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_messages_and_lifts_in_any_order_leave_one_ledger(
+    pipeline: Pipeline, suppressions: Any, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Messages on six days with lifts on the third and fifth: what is older than a lift may also come after it."""
+    chance = random.Random(seed)
+    kinds = [("Permanent", "General"), ("Permanent", "UnsubscribedRecipient"), ("Transient", "MailboxFull")]
+
+    def messages(day: int) -> list[str]:
+        at = f"2026-03-{day:02}T08:00:00.000Z"
+        bodies = [raw(bounce(*kind, "ann@example.com", message_id=f"0100-{day}", at=at)) for kind in kinds]
+        bodies.append(raw(complaint("abuse", "ann@example.com", message_id=f"0100-{day}", at=at)))
+        return chance.sample(bodies, 2)
+
+    by_day = {day: messages(day) for day in range(1, 7)}
+    by_day[1].append(hard("ann@example.com", at="2026-03-01T00:00:00.000Z"))  # there must be something to lift
+    by_day[4].append(hard("ann@example.com", at="2026-03-04T00:00:00.000Z"))
+
+    def ledger(share_on_time: float) -> Json:
+        late: list[str] = []
+        for day, bodies in by_day.items():
+            on_time = [body for body in bodies if "0100-hard" in body or chance.random() < share_on_time]
+            late += [body for body in bodies if body not in on_time or chance.random() > share_on_time]
+            chance.shuffle(on_time)
+            pipeline.handle(*on_time)
+            if day in (3, 5):
+                now = f"2026-03-{day:02}T12:00:00.000Z"
+                monkeypatch.setitem(CODE.SuppressionList.lift.__globals__, "_now", lambda now=now: now)
+                suppressions.lift("ann@example.com", by="ops", because=f"day {day}")
+        chance.shuffle(late)
+        for body in late:
+            pipeline.handle(body)
+        item = pipeline.ledger()["ann@example.com", "account"]
+        suppressions.erase("ann@example.com")
+        return {**item, "version": 0}
+
+    expected = ledger(1.0)
+    assert expected["lifted_because"] == "day 5"
+    assert ledger(0.5) == expected
+    assert ledger(0.1) == expected
 
 
 @pytest.mark.parametrize(("by", "because"), [("", "a reason"), ("ops", " ")])

@@ -63,14 +63,15 @@ def test_may_mail_asks_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
         ],
         BillingMode="PAY_PER_REQUEST",
     )
-    for name, entry in {
+    entries: dict[str, dict[str, Any]] = {
         "gone": {"status": "SUPPRESSED"},
         "left": {"status": "UNSUBSCRIBED"},
         "full": {"status": "SUPPRESSED", "expires_at": int(time.time()) + 60},
         "healed": {"status": "SUPPRESSED", "expires_at": int(time.time()) - 60},
         "watched": {"status": "WATCHED", "expires_at": int(time.time()) + 60},
         "lifted": {"status": "LIFTED"},
-    }.items():
+    }
+    for name, entry in entries.items():
         table.put_item(Item={"address": f"{name}@example.com", "scope": "account", **entry})
     namespace: dict[str, Any] = {}
     exec(block_with("README.md", "def may_mail"), namespace)
