@@ -52,6 +52,7 @@ _HANDLER_VISIBILITY = Duration.seconds(720)  # six times that, as Lambda asks fo
 _HANDLER_TRIES = 1000  # the most that SQS allows: the handlers count time, and this is for when they do not get to it
 _HANDLER_BATCH = 10
 _DELIVER_WITHIN = Duration.days(3)
+_AT_ONE_RECEIVER = 5  # calls at a time, which any server can take
 # SES takes one call a second. Lambda runs at least two functions a queue, so each makes one in two.
 _LIST_WORKERS = 2
 _SECONDS_A_CALL = 2
@@ -92,6 +93,9 @@ class SuppressionChanges(Construct):
             self, "DeadLetterQueue", encryption_master_key=encryption_key, enforce_ssl=True, retention_period=RETENTION
         )
         """Changes that could not be told."""
+        _acknowledge(
+            self.dead_letter_queue, "SQS3", "It is the dead-letter queue of the bus and of the stream's function"
+        )
         self.bus: events.IEventBus = bus if bus is not None else self._bus()
         """Where the changes are told."""
         self.function: lambda_.Function = self._function(stream_arn)
@@ -159,6 +163,8 @@ class SuppressionChanges(Construct):
                     exclude_characters=string.punctuation, password_length=44
                 ),
             )
+            reason = "It is rotated when the receiver is ready for another, and both versions sign until then"
+            _acknowledge(secret, "SMG4", reason)
         function = self._handler(
             reaction,
             "webhook",
@@ -168,7 +174,7 @@ class SuppressionChanges(Construct):
         )
         reaction.signing_secret = secret
         secret.grant_read(function)
-        reaction.consume(function, batch_size=_HANDLER_BATCH)
+        reaction.consume(function, batch_size=_HANDLER_BATCH, max_concurrency=_AT_ONE_RECEIVER)
         return reaction
 
     def keep_account_suppression_list(self) -> SuppressionReaction:
@@ -361,9 +367,11 @@ def _stream_arn(scope: Construct, table: dynamodb.ITable) -> str:
 
 
 def _acknowledge_wildcard(function: lambda_.Function) -> None:
-    # For users of cdk-nag, who would otherwise have to find out whether it could be narrower.
     assert function.role is not None
     reason = "The actions with this resource know no narrower one"
-    Validations.of(function.role).acknowledge(
-        Acknowledgment(id="AwsSolutions::AwsSolutions-IAM5[Resource::*]", reason=reason)
-    )
+    _acknowledge(function.role, "IAM5[Resource::*]", reason)
+
+
+def _acknowledge(resource: Construct | iam.IRole, rule: str, reason: str) -> None:
+    """Answer for users of cdk-nag, who would otherwise have to find out why."""
+    Validations.of(resource).acknowledge(Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason))

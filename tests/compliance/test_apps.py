@@ -136,6 +136,7 @@ def test_no_policy_has_a_wildcard_that_aws_does_not_force(assembly: Path) -> Non
                 continue
             for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
                 actions, resource = statement["Action"], statement["Resource"]
+                actions = [actions] if isinstance(actions, str) else actions
                 if resource == "*":
                     assert WITHOUT_RESOURCE.issuperset(actions), f"{name}: {statement}"
                 else:
