@@ -28,11 +28,22 @@ if TYPE_CHECKING:
     from ses_constructs.identity.notifications import IdentityNotifications
     from ses_constructs.identity.sending_policy import IdentitySendingPolicy
     from ses_constructs.identity.verification import IdentityVerification
-    from ses_constructs.sending import EventType, SendingConfigurationSet, SnsEventDestination
+    from ses_constructs.sending import (
+        CloudWatchEventDestination,
+        DedicatedIpPool,
+        Dimension,
+        EmailTemplate,
+        EventType,
+        SendingConfigurationSet,
+        SnsEventDestination,
+    )
 
 __all__ = [
     "Bimi",
+    "CloudWatchEventDestination",
     "CrossAccountDnsRole",
+    "DedicatedIpPool",
+    "Dimension",
     "Dkim",
     "Dmarc",
     "DmarcReportAuthorisation",
@@ -40,6 +51,7 @@ __all__ = [
     "DnsRecord",
     "DomainIdentity",
     "EmailAddressIdentity",
+    "EmailTemplate",
     "EventType",
     "FeedbackPipeline",
     "IdentityNotifications",
@@ -58,7 +70,10 @@ __all__ = [
 # Some are not handed on by their folder: they load Lambda or CloudFront, which most programs do without.
 _FOLDERS = {
     "Bimi": "identity",
+    "CloudWatchEventDestination": "sending",
     "CrossAccountDnsRole": "identity",
+    "DedicatedIpPool": "sending",
+    "Dimension": "sending",
     "Dkim": "identity",
     "Dmarc": "identity",
     "DmarcReportAuthorisation": "identity",
@@ -66,6 +81,7 @@ _FOLDERS = {
     "DnsRecord": "identity",
     "DomainIdentity": "identity",
     "EmailAddressIdentity": "identity",
+    "EmailTemplate": "sending",
     "EventType": "sending",
     "FeedbackPipeline": "feedback",
     "IdentityNotifications": "identity.notifications",

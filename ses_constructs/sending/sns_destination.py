@@ -20,7 +20,7 @@ from ses_constructs.sending.event_types import sending_events
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ses_constructs.sending.configuration_set import SendingConfigurationSet
+    from ses_constructs.sending.configuration_set import AnyConfigurationSet
     from ses_constructs.sending.event_types import EventType
 
 
@@ -33,7 +33,7 @@ class SnsEventDestination(ses.ConfigurationSetEventDestination):
 
     def __init__(
         self,
-        scope: SendingConfigurationSet,
+        scope: AnyConfigurationSet,
         id: str,
         *,
         events: Sequence[EventType | str],
@@ -72,7 +72,7 @@ class SnsEventDestination(ses.ConfigurationSetEventDestination):
             )
 
 
-def _key(scope: SendingConfigurationSet, id: str) -> kms.Key:
+def _key(scope: AnyConfigurationSet, id: str) -> kms.Key:
     return kms.Key(
         scope,
         id,
