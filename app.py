@@ -53,6 +53,9 @@ class EmailStack(cdk.Stack):
             "ConfigurationSetName": configuration_set.configuration_set_name,
             "SuppressionTableName": feedback.table.table_name,
             "FeedbackDeadLetterQueueUrl": feedback.dead_letter_queue.queue_url,
+            # What `aws sqs start-message-move-task` asks for.
+            "FeedbackDeadLetterQueueArn": feedback.dead_letter_queue.queue_arn,
+            "FeedbackQueueArn": feedback.queue.queue_arn,
         }.items():
             cdk.CfnOutput(self, name, value=value)
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ses_constructs.feedback import FeedbackPipeline, SoftBounces
+    from ses_constructs.feedback.changes import SuppressionChanges
+    from ses_constructs.feedback.reaction import SuppressionReaction
     from ses_constructs.identity import (
         Bimi,
         CrossAccountDnsRole,
@@ -77,6 +79,8 @@ __all__ = [
     "SnsEventDestination",
     "SoftBounces",
     "Spf",
+    "SuppressionChanges",
+    "SuppressionReaction",
     "TlsRpt",
     "TrackingDomain",
 ]
@@ -114,6 +118,8 @@ _FOLDERS = {
     "SnsEventDestination": "sending",
     "SoftBounces": "feedback",
     "Spf": "identity",
+    "SuppressionChanges": "feedback.changes",
+    "SuppressionReaction": "feedback.reaction",
     "TlsRpt": "identity",
     "TrackingDomain": "sending.tracking_domain",
 }

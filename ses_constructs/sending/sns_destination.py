@@ -16,7 +16,7 @@ from aws_cdk import aws_sns as sns
 from ses_constructs._kit.checks import fail
 from ses_constructs._kit.keys import allow_service
 from ses_constructs._kit.queues import allow_topic_to_send, check_queue
-from ses_constructs._kit.topics import CUSTOMER_KEY, checked_topic, is_aws_managed
+from ses_constructs._kit.topics import CUSTOMER_KEY, checked_topic, is_aws_managed, lets_ses_in
 from ses_constructs.sending.event_types import EventType, sending_events
 from ses_constructs.sending.subscriptions import Subscriptions, event_filter, https_endpoint
 
@@ -77,7 +77,7 @@ class SnsEventDestination(ses.ConfigurationSetEventDestination):
                     "ArnLike": {"aws:SourceArn": scope.arn},
                 },
             )
-        if not isinstance(topic, sns.Topic):
+        if not isinstance(topic, sns.Topic) and not lets_ses_in(topic):
             Annotations.of(self).add_warning_v2(
                 "ses-constructs:importedTopicPolicy",
                 "The topic is imported, so its policy cannot be changed from here: it must allow ses.amazonaws.com "
