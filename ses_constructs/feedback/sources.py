@@ -177,7 +177,7 @@ class Publishing:
             if stack_of(source) not in self._needed:
                 published.node.add_dependency(*self._subscriptions)
 
-    def _publish(self, source: SendingConfigurationSet | SendingIdentity, topic: sns.ITopic) -> Construct:
+    def _publish(self, source: AnyConfigurationSet | SendingIdentity, topic: sns.ITopic) -> Construct:
         if _is_set(source):
             id = f"Feedback-{self._scope.node.addr[-8:]}"  # a set may have several pipelines, and others "Feedback"
             return source.publish_to_sns(id, events=[EventType.BOUNCE, EventType.COMPLAINT], topic=topic)
