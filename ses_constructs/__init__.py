@@ -8,7 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ses_constructs.feedback import FeedbackPipeline
+    from ses_constructs.feedback import FeedbackPipeline, SoftBounces
+    from ses_constructs.feedback.changes import SuppressionChanges
+    from ses_constructs.feedback.reaction import SuppressionReaction
     from ses_constructs.identity import (
         Bimi,
         CrossAccountDnsRole,
@@ -34,13 +36,36 @@ if TYPE_CHECKING:
         ReceiptAction,
         SnsEncoding,
     )
-    from ses_constructs.sending import EventType, SendingConfigurationSet, SnsEventDestination
+    from ses_constructs.receiving.mailbox import InboundMailbox, VerdictPolicy
+    from ses_constructs.sending import (
+        AccountEventType,
+        CloudWatchEventDestination,
+        DedicatedIpPool,
+        Dimension,
+        EmailTemplate,
+        EventBridgeDestination,
+        EventType,
+        FirehoseEventDestination,
+        MessageTag,
+        SendingConfigurationSet,
+        SesAccountEvents,
+        SesEventRule,
+        SnsEventDestination,
+    )
+    from ses_constructs.sending.anymail import AnymailSubscription
+    from ses_constructs.sending.lake.event_lake import EventLake
+    from ses_constructs.sending.tracking_domain import TrackingDomain
 
 __all__ = [
+    "AccountEventType",
     "ActiveReceiptRuleSet",
+    "AnymailSubscription",
     "Bimi",
     "BounceTemplate",
+    "CloudWatchEventDestination",
     "CrossAccountDnsRole",
+    "DedicatedIpPool",
+    "Dimension",
     "Dkim",
     "Dmarc",
     "DmarcReportAuthorisation",
@@ -48,28 +73,46 @@ __all__ = [
     "DnsRecord",
     "DomainIdentity",
     "EmailAddressIdentity",
+    "EmailTemplate",
+    "EventBridgeDestination",
+    "EventLake",
     "EventType",
     "FeedbackPipeline",
+    "FirehoseEventDestination",
     "IdentityNotifications",
     "IdentitySendingPolicy",
     "IdentityVerification",
+    "InboundMailbox",
     "InboundMx",
     "Invocation",
+    "MessageTag",
     "MtaSts",
     "ReceiptAction",
     "SendingConfigurationSet",
+    "SesAccountEvents",
+    "SesEventRule",
     "SnsEncoding",
     "SnsEventDestination",
+    "SoftBounces",
     "Spf",
+    "SuppressionChanges",
+    "SuppressionReaction",
     "TlsRpt",
+    "TrackingDomain",
+    "VerdictPolicy",
 ]
 
 # Some are not handed on by their folder: they load Lambda or CloudFront, which most programs do without.
 _FOLDERS = {
+    "AccountEventType": "sending",
     "ActiveReceiptRuleSet": "receiving",
+    "AnymailSubscription": "sending.anymail",
     "Bimi": "identity",
     "BounceTemplate": "receiving",
+    "CloudWatchEventDestination": "sending",
     "CrossAccountDnsRole": "identity",
+    "DedicatedIpPool": "sending",
+    "Dimension": "sending",
     "Dkim": "identity",
     "Dmarc": "identity",
     "DmarcReportAuthorisation": "identity",
@@ -77,20 +120,33 @@ _FOLDERS = {
     "DnsRecord": "identity",
     "DomainIdentity": "identity",
     "EmailAddressIdentity": "identity",
+    "EmailTemplate": "sending",
+    "EventBridgeDestination": "sending",
+    "EventLake": "sending.lake.event_lake",
     "EventType": "sending",
     "FeedbackPipeline": "feedback",
+    "FirehoseEventDestination": "sending",
     "IdentityNotifications": "identity.notifications",
     "IdentitySendingPolicy": "identity.sending_policy",
     "IdentityVerification": "identity.verification",
+    "InboundMailbox": "receiving.mailbox",
     "InboundMx": "receiving",
     "Invocation": "receiving",
+    "MessageTag": "sending",
     "MtaSts": "identity.mta_sts",
     "ReceiptAction": "receiving",
     "SendingConfigurationSet": "sending",
+    "SesAccountEvents": "sending",
+    "SesEventRule": "sending",
     "SnsEncoding": "receiving",
     "SnsEventDestination": "sending",
+    "SoftBounces": "feedback",
     "Spf": "identity",
+    "SuppressionChanges": "feedback.changes",
+    "SuppressionReaction": "feedback.reaction",
     "TlsRpt": "identity",
+    "TrackingDomain": "sending.tracking_domain",
+    "VerdictPolicy": "receiving.mailbox",
 }
 
 

@@ -1,115 +1,120 @@
-"""The queue that the function reads, and the one for what cannot be recorded.
+"""Queues that an AWS service sends to, and those where it leaves what it could not deliver.
 
-See https://docs.aws.amazon.com/sns/latest/dg/sns-sqs-as-subscriber.html and, for the visibility time-out,
-https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html.
+See https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from aws_cdk import Annotations, Duration, Token
+from aws_cdk import Acknowledgment, Annotations, ArnFormat, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
+from constructs import Construct, IDependable
 
-from ses_constructs._kit.checks import fail, is_token
-from ses_constructs._kit.keys import checked_key
-from ses_constructs._kit.stacks import same_place
-from ses_constructs._kit.topics import is_aws_managed
+from ses_constructs._kit.alarms import make_dead_letter_alarm
+from ses_constructs._kit.checks import fail
+from ses_constructs._kit.keys import allow_service
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from collections.abc import Sequence
 
-    from constructs import Construct
+    from aws_cdk import aws_cloudwatch as cloudwatch
 
 _RETENTION = Duration.days(14)  # the most that SQS offers
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
-_DEFAULT_VISIBILITY_TIMEOUT = 30
 
 
-class Delivery(NamedTuple):
-    """How the queue hands out messages."""
-
-    max_receive_count: int
-    visibility_timeout: int
-    """Seconds."""
-
-
-def make_queue(scope: Construct, id: str, key: kms.IKey) -> sqs.Queue:
-    """Define the dead-letter queue."""
-    return sqs.Queue(scope, id, encryption_master_key=key, enforce_ssl=True, retention_period=_RETENTION)
+def check_queue(scope: Construct, parameter: str, queue: sqs.IQueue) -> None:
+    """Refuse a queue that no service could ever be allowed to send to."""
+    if queue.encryption_type == sqs.QueueEncryption.KMS_MANAGED:
+        rule = "must be encrypted with a customer managed key or by SQS: no service can be allowed to use alias/aws/sqs"
+        fail(scope, parameter, rule, queue.node.path)
 
 
-def make_main_queue(
-    scope: Construct, id: str, key: kms.IKey, *, dead_letter_queue: sqs.IQueue, delivery: Delivery
-) -> sqs.Queue:
-    """Define the queue that the function reads."""
-    return sqs.Queue(
-        scope,
-        id,
-        encryption_master_key=key,
-        enforce_ssl=True,
-        retention_period=_RETENTION,
-        visibility_timeout=Duration.seconds(delivery.visibility_timeout),
-        dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=delivery.max_receive_count, queue=dead_letter_queue),
+def allow_topic_to_send(scope: Construct, queue: sqs.IQueue, topic_arn: str) -> Sequence[IDependable]:
+    """Let one topic send to *queue*, and SNS use its key for topics of this account and region.
+
+    Returned is what to wait for until it may, as far as it is in the stack.
+    """
+    any_topic = Stack.of(scope).format_arn(service="sns", resource="*", arn_format=ArnFormat.NO_RESOURCE_NAME)
+    return _allow(scope, queue, service="sns.amazonaws.com", source=topic_arn, any_source=any_topic)
+
+
+def allow_rule_to_send(scope: Construct, queue: sqs.IQueue, rule_arn: str) -> Sequence[IDependable]:
+    """Let one rule send to *queue*, and EventBridge use its key for rules of this account and region.
+
+    Returned is what to wait for until it may, as far as it is in the stack.
+    """
+    any_rule = Stack.of(scope).format_arn(service="events", resource="rule", resource_name="*")
+    return _allow(scope, queue, service="events.amazonaws.com", source=rule_arn, any_source=any_rule)
+
+
+def allow_bus_to_send(scope: Construct, queue: sqs.IQueue, bus_arn: str) -> Sequence[IDependable]:
+    """Let one bus send to *queue*, and EventBridge use its key for buses of this account and region.
+
+    Returned is what to wait for until it may, as far as it is in the stack.
+    """
+    any_bus = Stack.of(scope).format_arn(service="events", resource="event-bus", resource_name="*")
+    return _allow(scope, queue, service="events.amazonaws.com", source=bus_arn, any_source=any_bus)
+
+
+def _allow(scope: Construct, queue: sqs.IQueue, *, service: str, source: str, any_source: str) -> Sequence[IDependable]:
+    statement = iam.PolicyStatement(
+        actions=["sqs:SendMessage"],
+        principals=[iam.ServicePrincipal(service)],
+        resources=[queue.queue_arn],
+        conditions={"ArnEquals": {"aws:SourceArn": source}},
     )
-
-
-def check_queues(scope: Construct, queue: sqs.IQueue, dead_letter_queue: sqs.IQueue, delivery: Delivery) -> None:
-    """Refuse the user's queues where they are known to be wrong, and warn where nothing is known of them."""
-    if queue.queue_arn == dead_letter_queue.queue_arn:
-        fail(scope, "dead_letter_queue", "must be another queue than queue", queue.node.path)
-    for parameter, given in (("queue", queue), ("dead_letter_queue", dead_letter_queue)):
-        _check_deliverable(scope, parameter, given)
-    resource = queue.node.default_child
-    if isinstance(resource, sqs.CfnQueue):
-        _check_visibility_timeout(scope, resource, delivery.visibility_timeout)
-        _check_redrive(scope, resource, dead_letter_queue, delivery.max_receive_count)
-    else:
+    added = queue.add_to_resource_policy(statement)
+    if not added.statement_added:
         Annotations.of(scope).add_warning_v2(
-            "ses-constructs:importedQueue",
-            "The queue is imported, so it cannot be seen from here whether it hides messages for "
-            f"{delivery.visibility_timeout} seconds and redrives to the dead-letter queue after "
-            f"{delivery.max_receive_count} receives.",
+            f"ses-constructs:importedQueuePolicy:{service}",
+            f"The queue is imported, so its policy cannot be changed from here: it must allow {service} "
+            f"sqs:SendMessage with aws:SourceArn {source}.",
         )
-
-
-def _check_deliverable(scope: Construct, parameter: str, queue: sqs.IQueue) -> None:
-    """Refuse a queue that SNS can never deliver to."""
-    if queue.fifo:
-        fail(scope, parameter, "must be a standard queue: no standard topic delivers to a FIFO queue", queue.node.path)
-    same_place(scope, parameter, queue, queue.queue_arn)
-    resource = queue.node.default_child
-    declared = resource.kms_master_key_id if isinstance(resource, sqs.CfnQueue) else None
-    if isinstance(declared, str) and is_aws_managed(declared):
-        rule = "must be encrypted with a customer managed key or with SSE-SQS: SNS cannot use an AWS managed key"
-        fail(scope, parameter, rule, declared)
     key = queue.encryption_master_key
     if key is not None:
-        checked_key(scope, f"encryption key of {parameter}", key)
+        # Not the source itself: it may refer to the queue or the key, and a cycle cannot be deployed.
+        allow_service(scope, key, service=service, conditions={"ArnLike": {"aws:SourceArn": any_source}})
+    return [added.policy_dependable] if added.policy_dependable is not None else []
 
 
-def _check_visibility_timeout(scope: Construct, queue: sqs.CfnQueue, least: int) -> None:
-    timeout = queue.visibility_timeout
-    seconds = timeout if timeout is not None else _DEFAULT_VISIBILITY_TIMEOUT
-    if not Token.is_unresolved(seconds) and seconds < least:
-        rule = f"must hide messages for at least {least} seconds: six times the function's timeout and batching_window"
-        fail(scope, "queue", rule, int(seconds))
+class DeadLetters(Construct):
+    """What could not be delivered: a queue that keeps it for 14 days, and an alarm when there is anything in it."""
 
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        description: str,
+        encryption_key: kms.IKey | None,
+        alarm_actions: Sequence[cloudwatch.IAlarmAction],
+    ) -> None:
+        """:param description: what is lost if nobody looks, for the alarm.
 
-def _check_redrive(scope: Construct, queue: sqs.CfnQueue, dead_letter_queue: sqs.IQueue, count: int) -> None:
-    policy: Mapping[str, Any] | None = queue.redrive_policy
-    rule = f"must redrive to dead_letter_queue after max_receive_count ({count}) receives"
-    if policy is None:
-        fail(scope, "queue", rule, "no redrive policy")
-    if Token.is_unresolved(policy):
-        return
-    target, receives = policy.get("deadLetterTargetArn"), policy.get("maxReceiveCount")
-    arn = dead_letter_queue.queue_arn
-    # Of two imported ones the ARNs may be written differently and mean the same.
-    comparable = isinstance(dead_letter_queue, sqs.Queue) or not (Token.is_unresolved(target) or is_token(arn))
-    if comparable and target != arn:
-        fail(scope, "queue", rule, "another dead-letter queue")
-    if not Token.is_unresolved(count) and not Token.is_unresolved(receives) and str(receives) != str(count):
-        fail(scope, "queue", rule, f"{receives} receives")
+        :param encryption_key: customer managed key. Default: a new one.
+        """
+        super().__init__(scope, id)
+        key = encryption_key
+        if key is None:
+            key = kms.Key(
+                self,
+                "Key",
+                description="SES events that could not be delivered",
+                enable_key_rotation=True,
+                removal_policy=RemovalPolicy.DESTROY,  # nothing stays encrypted with it once the queue is gone
+            )
+        self.queue = sqs.Queue(self, "Queue", encryption_master_key=key, enforce_ssl=True, retention_period=_RETENTION)
+        Validations.of(self.queue).acknowledge(
+            Acknowledgment(id="AwsSolutions::AwsSolutions-SQS3", reason="It is a dead-letter queue itself")
+        )
+        self.alarm = make_dead_letter_alarm(
+            self,
+            "Alarm",
+            dead_letter_queue=self.queue,
+            queue=None,
+            description=description,
+            actions=alarm_actions,
+        )

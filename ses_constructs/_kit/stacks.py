@@ -5,6 +5,7 @@ See https://docs.aws.amazon.com/cdk/v2/guide/resources.html#resource-stack.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from aws_cdk import Stack
@@ -14,6 +15,9 @@ from ses_constructs._kit.checks import fail, is_token
 if TYPE_CHECKING:
     from aws_cdk import IResource
     from constructs import Construct, IConstruct
+
+# Any token but account, region and partition, which are those of whatever stack they are used in.
+_REFERENCE = re.compile(r"\$\{Token\[(?!AWS\.)")
 
 
 def same_place(scope: Construct, parameter: str, resource: IResource, arn: str) -> None:
@@ -32,8 +36,8 @@ def same_place(scope: Construct, parameter: str, resource: IResource, arn: str) 
 
 
 def stack_of(resource: IConstruct, arn: str | None = None) -> str | None:
-    """Return the path of the stack that a reference to *resource* leads to; None if its ARN is written out."""
-    return None if arn is not None and not is_token(arn) else Stack.of(resource).node.path
+    """Return the path of the stack that a reference to *resource* leads to; None if its ARN leads to none."""
+    return None if arn is not None and not _REFERENCE.search(arn) else Stack.of(resource).node.path
 
 
 def lineage(scope: Construct) -> list[str]:

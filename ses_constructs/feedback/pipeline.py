@@ -18,29 +18,31 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from ses_constructs._kit.checks import fail
+from ses_constructs._kit.checks import check_removal_policy, check_whole_number, fail
+from ses_constructs._kit.function_queues import Delivery, check_queues, make_main_queue, make_queue
 from ses_constructs._kit.functions import make_function
 from ses_constructs._kit.keys import checked_key, distinct_keys, grant_use
-from ses_constructs._kit.queues import Delivery, check_queues, make_main_queue, make_queue
-from ses_constructs._kit.subscriptions import Subscriptions
 from ses_constructs._kit.stacks import same_place, stack_of
+from ses_constructs._kit.subscriptions import Subscriptions
+from ses_constructs.feedback import ledger
 from ses_constructs.feedback.arguments import (
     age_seconds,
     batching_seconds,
     check_jump_threshold,
-    check_removal_policy,
     check_table,
-    check_whole_number,
 )
-from ses_constructs.feedback.ledger import suppression_table
 from ses_constructs.feedback.operations import FeedbackMetrics, make_alarms, make_widgets
+from ses_constructs.feedback.soft_bounces import SoftBounces
 from ses_constructs.feedback.sources import Publishing, Sources, sorted_sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aws_cdk import aws_events as events
+
+    from ses_constructs.feedback.changes import SuppressionChanges
     from ses_constructs.identity import SendingIdentity
-    from ses_constructs.sending import SendingConfigurationSet
+    from ses_constructs.sending.configuration_set import AnyConfigurationSet
 
 _TIMEOUT = Duration.seconds(30)
 _BATCH_SIZE = 100
@@ -63,7 +65,7 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
         scope: Construct,
         id: str,
         *,
-        sources: Sequence[SendingConfigurationSet | SendingIdentity | sns.ITopic],
+        sources: Sequence[AnyConfigurationSet | SendingIdentity | sns.ITopic],
         topic: sns.ITopic | None = None,
         queue: sqs.IQueue | None = None,
         dead_letter_queue: sqs.IQueue | None = None,
@@ -72,6 +74,7 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
         max_receive_count: int = 5,
         max_concurrency: int | None = None,
         batching_window: Duration | None = None,
+        soft_bounces: SoftBounces | None = SoftBounces(),  # noqa: B008 - a frozen value, and the default to be seen
         age_threshold: Duration | None = None,
         jump_threshold: float | None = 4,
         alarm_actions: Sequence[cloudwatch.IAlarmAction] = (),
@@ -87,7 +90,8 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
             Default: a new one that does, and keeps messages for 14 days.
         :param dead_letter_queue: your dead-letter queue; goes together with *queue*.
         :param table: your table with partition key ``address`` and sort key ``scope``, both strings. Default: a new
-            one with point-in-time recovery and deletion protection.
+            one with point-in-time recovery and deletion protection. Lists by reason and day need the index
+            ``by_reason_and_day`` of docs/ledger.md.
         :param encryption_key: customer managed key for everything made here; not an alias. Default: a new one. If an
             existing *topic*, *queue* or *table* is encrypted with another key, the CDK must know it there.
         :param max_receive_count: how often a message is tried before it becomes a dead letter. 1 to 1,000.
@@ -95,6 +99,7 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
             the account has. See https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html.
         :param batching_window: how long messages are collected, so that the function records up to 100 at once; 1 to
             300 whole seconds. Default: 1 second.
+        :param soft_bounces: when bounces that may pass suppress an address. None: never, and they leave no trace.
         :param age_threshold: alarm when a message has waited this long. Default: 15 minutes.
         :param jump_threshold: alarm when more addresses are suppressed within an hour than the two weeks before lead to
             expect, by this many standard deviations; never below ten an hour. None for no such alarm.
@@ -151,11 +156,11 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
         )
         """Messages on their way to the function."""
         self.table: dynamodb.ITable = (
-            table if table is not None else suppression_table(self, "Table", self.encryption_key, removal_policy)
+            table if table is not None else ledger.suppression_table(self, "Table", self.encryption_key, removal_policy)
         )
         """The suppression ledger."""
         self._connect(given, own_topic)
-        self.function: lambda_.Function = self._function(max_receive_count, max_concurrency, window)
+        self.function: lambda_.Function = self._function(max_receive_count, max_concurrency, window, soft_bounces)
         """The function that decides and records."""
 
         self._alarms = make_alarms(
@@ -180,10 +185,16 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
         """Goes off when suddenly far more addresses are suppressed than usual; None without *jump_threshold*."""
 
     def grant_read_suppressions(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let *grantee* ask whether addresses are suppressed: GetItem, BatchGetItem and Query on the table."""
-        if self.table.encryption_key is not None:  # which the table's own grant leaves out
-            grant_use(self.table.encryption_key, grantee, write=False)
-        return self.table.grant(grantee, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
+        """Let *grantee* ask whether addresses are suppressed: GetItem, BatchGetItem, and Query also on the index."""
+        return ledger.grant_read(self.table, grantee)
+
+    def grant_lift(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let *grantee* lift suppressions by hand: UpdateItem on the attributes that a lift changes."""
+        return ledger.grant_lift(self.table, grantee)
+
+    def grant_erase(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let *grantee* erase an address: Query and DeleteItem on the table."""
+        return ledger.grant_erase(self.table, grantee)
 
     def grant_redrive(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let *grantee* move dead letters back to the queue, and watch and cancel that.
@@ -214,6 +225,33 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
             alarms=self._alarms,
         )
 
+    def publish_changes(
+        self, *, bus: events.IEventBus | None = None, alarm_actions: Sequence[cloudwatch.IAlarmAction] = ()
+    ) -> SuppressionChanges:
+        """Tell of each address that is suppressed or restored; what is returned has the reactions to choose from.
+
+        The table gets a stream for it. A table of yours must have one of new and old images; an imported one must be
+        imported with its ``table_stream_arn``.
+
+        :param bus: your bus, the account's default one included. Default: a new one.
+        :param alarm_actions: what the alarms of this and of every reaction do. Default: nothing, they are only seen.
+        :raises ValueError: if it was called before, or the table has no such stream.
+        """
+        from ses_constructs.feedback.changes import SuppressionChanges, enable_stream  # loads more of the CDK
+
+        if self.node.try_find_child("Changes") is not None:
+            fail(self, "publish_changes", "is called once, and what it returns takes every reaction", "a second call")
+        if self.table.node.scope is self:
+            enable_stream(self.table)
+        return SuppressionChanges(
+            self,
+            "Changes",
+            table=self.table,
+            encryption_key=self.encryption_key,
+            bus=bus,
+            alarm_actions=alarm_actions,
+        )
+
     def _key(self, removal_policy: RemovalPolicy) -> kms.Key:
         return kms.Key(
             self,
@@ -239,7 +277,9 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
         ]
         Publishing(self, topic=self.topic, subscriptions=subscriptions, needed=needed).start(given.publishers)
 
-    def _function(self, max_receive_count: int, max_concurrency: int | None, window: int) -> lambda_.Function:
+    def _function(
+        self, max_receive_count: int, max_concurrency: int | None, window: int, soft_bounces: SoftBounces | None
+    ) -> lambda_.Function:
         function = make_function(
             self,
             "Function",
@@ -257,15 +297,16 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
                 # Random, made by CloudFormation for each stack, and in no template: enough to keep logs from naming
                 # addresses to those who can read logs only.
                 "ADDRESS_HASH_KEY": Fn.select(2, Fn.split("/", Aws.STACK_ID)),
+                **(soft_bounces.environment() if soft_bounces is not None else {}),
             },
             timeout=_TIMEOUT,
             memory_size=256,
         )
         self.queue.grant_consume_messages(function)
         self.dead_letter_queue.grant(function, "sqs:SendMessage")
-        self.table.grant(function, "dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate")
-        for key in distinct_keys(self.dead_letter_queue.encryption_master_key, self.table.encryption_key):
-            grant_use(key, function, write=True)
+        ledger.grant_record(self.table, function)
+        if self.dead_letter_queue.encryption_master_key is not None:
+            grant_use(self.dead_letter_queue.encryption_master_key, function, write=True)
         function.add_event_source_mapping(
             "Queue",
             event_source_arn=self.queue.queue_arn,

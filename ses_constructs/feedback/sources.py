@@ -16,7 +16,8 @@ from ses_constructs._kit.checks import fail, items
 from ses_constructs._kit.keys import allow_service
 from ses_constructs._kit.stacks import lineage, same_place, stack_of
 from ses_constructs._kit.topics import checked_topic, open_topic
-from ses_constructs.sending import EventType, SendingConfigurationSet
+from ses_constructs.sending import EventType
+from ses_constructs.sending.configuration_set import AnyConfigurationSet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,25 +33,25 @@ _SES = "ses.amazonaws.com"
 class Sources(NamedTuple):
     """What a pipeline gets its events from, each once."""
 
-    sets: list[SendingConfigurationSet]
+    sets: list[AnyConfigurationSet]
     identities: list[SendingIdentity]
     topics: list[sns.ITopic]
 
     @property
-    def publishers(self) -> list[SendingConfigurationSet | SendingIdentity]:
+    def publishers(self) -> list[AnyConfigurationSet | SendingIdentity]:
         """Those that must be told of a topic."""
         return [*self.sets, *self.identities]
 
 
 def sorted_sources(
     scope: Construct,
-    sources: Sequence[SendingConfigurationSet | SendingIdentity | sns.ITopic],
+    sources: Sequence[AnyConfigurationSet | SendingIdentity | sns.ITopic],
     topic: sns.ITopic | None,
 ) -> Sources:
     """Check sources and topic, and sort the sources by kind."""
     found = Sources([], [], [])
     for source in dict.fromkeys(items(scope, "sources", sources, what="configuration sets, identities and topics")):
-        if isinstance(source, SendingConfigurationSet):
+        if isinstance(source, AnyConfigurationSet):
             found.sets.append(source)
         elif _is_identity(source):
             found.identities.append(source)
@@ -92,7 +93,7 @@ class Publishing:
         self._own = lineage(scope)
         self._needed = set(needed) - set(self._own)
 
-    def start(self, sources: Sequence[SendingConfigurationSet | SendingIdentity]) -> None:
+    def start(self, sources: Sequence[AnyConfigurationSet | SendingIdentity]) -> None:
         """Let all of them publish.
 
         Deployed after the way to the queue is open, and deleted before it is closed: no event falls between. Only where
@@ -107,7 +108,7 @@ class Publishing:
             if stack_of(source) not in self._needed:
                 published.node.add_dependency(*self._subscriptions)
 
-    def _publish(self, source: SendingConfigurationSet | SendingIdentity, topic: sns.ITopic) -> Construct:
+    def _publish(self, source: AnyConfigurationSet | SendingIdentity, topic: sns.ITopic) -> Construct:
         if _is_set(source):
             id = f"Feedback-{self._scope.node.addr[-8:]}"  # a set may have several pipelines, and others "Feedback"
             return source.publish_to_sns(id, events=[EventType.BOUNCE, EventType.COMPLAINT], topic=topic)
@@ -161,8 +162,8 @@ def _kind(source: object) -> str:
     return "configuration-set" if _is_set(source) else "identity"
 
 
-def _is_set(source: object) -> TypeGuard[SendingConfigurationSet]:
-    return isinstance(source, SendingConfigurationSet)
+def _is_set(source: object) -> TypeGuard[AnyConfigurationSet]:
+    return isinstance(source, AnyConfigurationSet)
 
 
 def _is_identity(source: object) -> TypeGuard[SendingIdentity]:

@@ -19,11 +19,13 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from ses_constructs._kit.alarms import make_dead_letter_alarm
 from ses_constructs._kit.buckets import make_bucket
 from ses_constructs._kit.checks import check_removal_policy, check_whole_number, fail
+from ses_constructs._kit.function_queues import Delivery, check_queues, make_main_queue, make_queue
 from ses_constructs._kit.functions import make_function
 from ses_constructs._kit.keys import checked_key, distinct_keys, grant_use
-from ses_constructs._kit.queues import Delivery, check_queues, make_main_queue, make_queue
+from ses_constructs._kit.queues import allow_bus_to_send
 from ses_constructs._kit.stacks import same_place
 from ses_constructs._kit.subscriptions import Subscriptions
 from ses_constructs._kit.topics import checked_topic
@@ -177,7 +179,14 @@ class InboundMailbox(Construct):
         """The receipt rule."""
         # The way is open before the first mail comes, and until the last one is done.
         self.rule.node.add_dependency(*subscriptions.resources, self.function, self.bucket)
-        self.dead_letter_alarm: cloudwatch.Alarm = self._alarm(alarm_actions)
+        self.dead_letter_alarm: cloudwatch.Alarm = make_dead_letter_alarm(
+            self,
+            "DeadLetterAlarm",
+            dead_letter_queue=self.dead_letter_queue,
+            queue=self.queue,
+            description="Mail could not be announced, or not be read in full.",
+            actions=alarm_actions,
+        )
         """Goes off when there is any dead letter."""
 
     def on_received(self, id: str, target: events.IRuleTarget) -> events.Rule:
@@ -237,7 +246,9 @@ class InboundMailbox(Construct):
         )
 
     def _bus(self) -> events.EventBus:
-        return events.EventBus(self, "Bus")
+        bus = events.EventBus(self, "Bus", kms_key=self.encryption_key, dead_letter_queue=self.dead_letter_queue)
+        allow_bus_to_send(self, self.dead_letter_queue, bus.event_bus_arn)
+        return bus
 
     def _function(self, spam: VerdictPolicy, virus: VerdictPolicy, max_receive_count: int) -> lambda_.Function:
         function = make_function(
@@ -260,7 +271,10 @@ class InboundMailbox(Construct):
         for statement in self._statements():
             function.add_to_role_policy(statement)
         self.dead_letter_queue.grant(function, "sqs:SendMessage")
-        for key in distinct_keys(self.bucket.encryption_key, self.dead_letter_queue.encryption_master_key):
+        keys = [self.bucket.encryption_key, self.dead_letter_queue.encryption_master_key]
+        if self.bus.node.scope is self:  # made here, and encrypted with our key
+            keys.append(self.encryption_key)
+        for key in distinct_keys(*keys):
             grant_use(key, function, write=True)
         self.queue.grant_consume_messages(function)
         function.add_event_source_mapping(
@@ -283,24 +297,3 @@ class InboundMailbox(Construct):
                 actions=["events:PutEvents"], resources=[self.bus.event_bus_arn], conditions=conditions
             ),
         ]
-
-    def _alarm(self, actions: Sequence[cloudwatch.IAlarmAction]) -> cloudwatch.Alarm:
-        alarm = cloudwatch.Alarm(
-            self,
-            "DeadLetterAlarm",
-            alarm_description=(
-                "Mail could not be announced, or not be read in full. Read the dead-letter queue, mend the cause, then "
-                f"move it back: aws sqs start-message-move-task --source-arn {self.dead_letter_queue.queue_arn} "
-                f"--destination-arn {self.queue.queue_arn}"
-            ),
-            metric=self.dead_letter_queue.metric_approximate_number_of_messages_visible(
-                period=Duration.minutes(1), statistic="Maximum"
-            ),
-            threshold=1,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        )
-        if actions:
-            alarm.add_alarm_action(*actions)
-        return alarm

@@ -189,6 +189,9 @@ def test_sets_and_identities_of_another_stack_publish_to_the_pipeline_which_is_d
     assert "aws:SourceAccount" in ses["Condition"]["StringEquals"]
     arns = [text(arn) for arn in ses["Condition"]["ArnLike"]["aws:SourceArn"]]
     assert [arn.rpartition(":")[2] for arn in arns] == ["configuration-set/*", "identity/*"]
+    key = made["B"].properties("AWS::KMS::Key")["KeyPolicy"]["Statement"]
+    (ses,) = [it for it in key if it["Principal"] == {"Service": "ses.amazonaws.com"}]
+    assert "aws:SourceAccount" in ses["Condition"]["StringEquals"]
     for stack in (stacks.a, stacks.b):
         found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("topic"))
         assert not found
@@ -264,6 +267,19 @@ def test_the_way_round_can_be_deployed(stacks: TwoStacks) -> None:
     news = SendingConfigurationSet(stacks.a, "News")
     FeedbackPipeline(stacks.b, "Feedback", sources=[news], topic=topic, encryption_key=key)
     assert stacks.order() == ["A", "B"]
+
+
+def test_what_another_stack_only_imports_makes_no_pipeline_wait_for_it(stacks: TwoStacks) -> None:
+    table = dynamodb.Table.from_table_name(stacks.a, "Table", "ledger")
+    FeedbackPipeline(stacks.b, "Feedback", sources=[SendingConfigurationSet(stacks.a, "News")], table=table)
+    assert stacks.order() == ["B", "A"]
+
+
+def test_an_identity_cannot_have_two_pipelines(stack: cdk.Stack) -> None:
+    identity = DomainIdentity(stack, "Identity", domain="example.com", dns=Dns.manual())
+    FeedbackPipeline(stack, "One", sources=[identity])
+    with pytest.raises(ValueError, match="events must be such that have no topic yet"):
+        FeedbackPipeline(stack, "Two", sources=[identity])
 
 
 def test_a_pipeline_in_a_nested_stack_serves_its_parent(stack: cdk.Stack) -> None:

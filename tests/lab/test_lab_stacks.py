@@ -22,7 +22,7 @@ def test_a_subscription_that_is_there_is_the_same_one_so_renaming_its_resource_d
     before = create_stack(stage.lab, {"Old": subscription(stage)}, name=name)
     after = update_stack(stage.lab, name, {"New": subscription(stage)})
     assert after["New"] == before["Old"]
-    sns = stage.lab.session().client("sns")
+    sns = stage.client("sns")
     left = [it["SubscriptionArn"] for it in sns.list_subscriptions_by_topic(TopicArn=stage.topic_arn)["Subscriptions"]]
     assert after["New"] not in left
 
@@ -38,7 +38,7 @@ def test_a_subscription_moves_to_another_endpoint(stage: Stage) -> None:
     create_stack(stage.lab, {"One": subscription(stage)}, name=name)
     moved = f"arn:aws:sqs:{stage.lab.region}:{stage.lab.account}:moved-{stage.configuration_set}"
     after = update_stack(stage.lab, name, {"One": subscription(stage, Endpoint=moved)})
-    found = stage.lab.session().client("sns").list_subscriptions_by_topic(TopicArn=stage.topic_arn)["Subscriptions"]
+    found = stage.client("sns").list_subscriptions_by_topic(TopicArn=stage.topic_arn)["Subscriptions"]
     endpoints = {it["SubscriptionArn"]: it["Endpoint"] for it in found}
     assert endpoints[after["One"]] == moved
     assert len(endpoints) == 2  # with the stage's own
@@ -62,7 +62,7 @@ def test_a_protected_table_is_not_deleted_with_its_stack(stage: Stage, kind: str
     created = create_stack(stage.lab, {"Table": table}, name=name)
     with pytest.raises(LabError, match="protected against deletion"):
         stage.lab.delete_stack(name)
-    dynamodb = stage.lab.session().client("dynamodb")
+    dynamodb = stage.client("dynamodb")
     assert dynamodb.describe_table(TableName=created["Table"])["Table"]["DeletionProtectionEnabled"] is True
     dynamodb.update_table(TableName=created["Table"], DeletionProtectionEnabled=False)
     stage.lab.delete_stack(name)
@@ -73,7 +73,7 @@ def test_a_change_of_outputs_alone_is_a_change(stage: Stage) -> None:
     name = f"Outputs-{stage.configuration_set}"
     resources = {"Queue": {"Type": "AWS::SQS::Queue"}}
     create_stack(stage.lab, resources, name=name, outputs={"One": {"Value": "1"}})
-    cloudformation = stage.lab.session().client("cloudformation")
+    cloudformation = stage.client("cloudformation")
 
     def change(outputs: dict[str, Any]) -> dict[str, Any]:
         body = json.dumps({"Resources": resources, "Outputs": outputs})

@@ -18,7 +18,8 @@ class Deployment:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        self.outputs = lab.deploy(EXAMPLE)["OwnResourcesMail"]
+        deployed = lab.deploy(EXAMPLE)
+        self.outputs = {**deployed["OwnResourcesData"], **deployed["OwnResourcesMail"]}
         session = lab.session()
         self.sqs, self.ses, self.lambda_ = session.client("sqs"), session.client("sesv2"), session.client("lambda")
         self.table = session.resource("dynamodb").Table(self.outputs["TableName"])

@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -62,12 +63,22 @@ def test_may_mail_asks_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
         ],
         BillingMode="PAY_PER_REQUEST",
     )
-    table.put_item(Item={"address": "gone@example.com", "scope": "account", "status": "SUPPRESSED"})
+    entries: dict[str, dict[str, Any]] = {
+        "gone": {"status": "SUPPRESSED"},
+        "left": {"status": "UNSUBSCRIBED"},
+        "full": {"status": "SUPPRESSED", "expires_at": int(time.time()) + 60},
+        "healed": {"status": "SUPPRESSED", "expires_at": int(time.time()) - 60},
+        "watched": {"status": "WATCHED", "expires_at": int(time.time()) + 60},
+        "lifted": {"status": "LIFTED"},
+    }
+    for name, entry in entries.items():
+        table.put_item(Item={"address": f"{name}@example.com", "scope": "account", **entry})
     namespace: dict[str, Any] = {}
     exec(block_with("README.md", "def may_mail"), namespace)
     example = SimpleNamespace(**namespace)
-    assert example.may_mail("ledger", "Gone@example.com") is False
-    assert example.may_mail("ledger", "here@example.com") is True
+    asked = ("Gone", "left", "full", "healed", "watched", "lifted", "new")
+    may = [name for name in asked if example.may_mail("ledger", f"{name}@example.com")]
+    assert may == ["healed", "watched", "lifted", "new"]
 
 
 @pytest.mark.package

@@ -78,8 +78,9 @@ def _with_protection_of_replica(emulator: Emulator, handle: Callable[..., Any]) 
         return handle(name, *(_protected(it) if isinstance(it, dict) else it for it in rest))
 
     def _protected(properties: Properties) -> Properties:
-        here = (it for it in properties.get("Replicas") or [] if it.get("Region") == emulator.region)
-        return {**properties, "DeletionProtectionEnabled": next(here, {}).get("DeletionProtectionEnabled", False)}
+        replicas = {it.get("Region"): it for it in properties.get("Replicas") or []}
+        here = replicas.get(emulator.region) or {}
+        return {**properties, "DeletionProtectionEnabled": here.get("DeletionProtectionEnabled", False)}
 
     return handle_with_protection
 
