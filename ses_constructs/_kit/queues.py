@@ -28,7 +28,7 @@ _RETENTION = Duration.days(14)  # the most that SQS offers
 def check_queue(scope: Construct, parameter: str, queue: sqs.IQueue) -> None:
     """Refuse a queue that no service could ever be allowed to send to."""
     if queue.encryption_type == sqs.QueueEncryption.KMS_MANAGED:
-        rule = "must be encrypted with a customer managed key or by SQS: no service can be allowed to use alias/aws/sqs"
+        rule = "must be encrypted with a customer managed key or with SSE-SQS: no service can use alias/aws/sqs"
         fail(scope, parameter, rule, queue.node.path)
 
 

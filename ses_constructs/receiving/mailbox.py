@@ -30,6 +30,7 @@ from ses_constructs._kit.stacks import same_place
 from ses_constructs._kit.subscriptions import Subscriptions
 from ses_constructs._kit.topics import checked_topic
 from ses_constructs.receiving.actions import ReceiptAction
+from ses_constructs.sending.event_rule import SesEventRule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,6 +114,7 @@ class InboundMailbox(Construct):
             or for a resource that SES or SNS cannot use.
         """
         super().__init__(scope, id)
+        self._alarm_actions = alarm_actions
         self._name = self.node.path
         check_whole_number(self, "max_receive_count", max_receive_count, 1, 1000)
         check_removal_policy(self, removal_policy)
@@ -189,21 +191,19 @@ class InboundMailbox(Construct):
         )
         """Goes off when there is any dead letter."""
 
-    def on_received(self, id: str, target: events.IRuleTarget) -> events.Rule:
-        """Let *target* have each mail of this mailbox. Give it a dead-letter queue where it takes one.
+    def on_received(self, id: str = "OnReceived") -> SesEventRule:
+        """Return a rule for the mail of this mailbox: ``on_received().add_function(function)``.
 
-        :param id: of the rule in this construct.
-        :param target: such as ``targets.LambdaFunction(function, dead_letter_queue=...)``.
+        :param id: of the rule in this construct, for a second one.
         """
-        return self._rule(id, "Email Received", target)
+        return self._rule(id, "Email Received")
 
-    def on_quarantined(self, id: str, target: events.IRuleTarget) -> events.Rule:
-        """Let *target* hear of each mail of this mailbox that is kept away.
+    def on_quarantined(self, id: str = "OnQuarantined") -> SesEventRule:
+        """Return a rule for the mail of this mailbox that was kept away: ``on_quarantined().add_queue(queue)``.
 
-        :param id: of the rule in this construct.
-        :param target: such as ``targets.SnsTopic(topic)``.
+        :param id: of the rule in this construct, for a second one.
         """
-        return self._rule(id, "Email Quarantined", target)
+        return self._rule(id, "Email Quarantined")
 
     def grant_read_mail(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let *grantee* read mail and attachments, not what is in quarantine."""
@@ -216,16 +216,21 @@ class InboundMailbox(Construct):
             resource_arns=[self.bucket.arn_for_objects(f"{self._prefix}{folder}/*") for folder in ("mail", "parsed")],
         )
 
-    def _rule(self, id: str, detail_type: str, target: events.IRuleTarget) -> events.Rule:
-        return events.Rule(
+    def _rule(self, id: str, detail_type: str) -> SesEventRule:
+        rule = SesEventRule(
             self,
             id,
+            description=f"Mail of {self._name}",
+            detail_types=[detail_type],
+            detail={"mailbox": [self._name]},
+            encryption_key=self.encryption_key,
+            alarm_actions=self._alarm_actions,
             event_bus=self.bus,
-            event_pattern=events.EventPattern(
-                source=[SOURCE], detail_type=[detail_type], detail={"mailbox": [self._name]}
-            ),
-            targets=[target],
+            source=SOURCE,
         )
+        # No mail is announced before those who wait for it listen.
+        self.rule.node.add_dependency(rule.ready)
+        return rule
 
     def _key(self, removal_policy: RemovalPolicy) -> kms.Key:
         return kms.Key(
