@@ -9,14 +9,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from aws_cdk import RemovalPolicy
-from aws_cdk import aws_ses as ses
 
 from ses_constructs._kit.checks import domain_problem, fail, is_token
 from ses_constructs.identity.sending_identity import SendingIdentity
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_ses as ses
     from constructs import Construct
-
 
 # The dot-atom of RFC 5322, section 3.2.3, at most 64 octets (RFC 5321, section 4.5.3.1.1).
 _LOCAL_PART = re.compile(r"(?=.{1,64}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -49,17 +48,15 @@ class EmailAddressIdentity(SendingIdentity):
             first deployment is rolled back.
         :raises ValueError: for a malformed address.
         """
-        super().__init__(scope, id, configuration_set=configuration_set, feedback_forwarding=feedback_forwarding)
-        self.address = self._name = self._checked(address)
-        identity = ses.EmailIdentity(
-            self,
-            "Identity",
-            identity=ses.Identity.email(self.address),
+        super().__init__(
+            scope,
+            id,
+            configuration_set=configuration_set,
             feedback_forwarding=feedback_forwarding,
-            configuration_set=self._configuration_set,
+            removal_policy=removal_policy,
         )
-        identity.apply_removal_policy(removal_policy)
-        self.identity = identity
+        self.address = self._name = self._checked(address)
+        self._resource = self._define(removal_policy)
 
     def _checked(self, address: Any) -> str:
         if not isinstance(address, str):

@@ -13,7 +13,8 @@ from aws_cdk import RemovalPolicy
 from constructs import Construct
 
 from ses_constructs._kit.checks import domain_name, fail, is_token
-from ses_constructs.identity.records import DnsRecord
+from ses_constructs._kit.records import DnsRecord
+from ses_constructs.identity.dns import check_dns
 from ses_constructs.identity.report_uris import encoded, is_https_url
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Bimi(Construct):
             or a zone that is not the domain's.
         """
         super().__init__(scope, id)
+        check_dns(self, dns)
         self.domain = domain_name(self, "domain", domain)
         self._check(logo, certificate, selector)
         locations = [encoded(url) if url is not None else "" for url in (logo, certificate)]

@@ -13,7 +13,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ses_constructs._kit.checks import domain_name, fail, is_token, items
-from ses_constructs.identity.dns import Dns, check_zone
+from ses_constructs.identity.dns import Dns, check_zone, public_zone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aws_cdk import RemovalPolicy
     from aws_cdk import aws_route53 as route53
 
-    from ses_constructs.identity.records import DnsRecord
+    from ses_constructs._kit.records import DnsRecord
     from ses_constructs.identity.spf import Spf
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
@@ -41,13 +41,15 @@ class CrossAccountDnsRole(Construct):
 
         :param domains: whose records may be changed, with everything below them, such as ``mail.example.com``.
         :param accounts: numbers of the accounts whose stacks send from the domains.
-        :raises ValueError: for empty or malformed lists, or a domain that is not in the zone.
+        :raises ValueError: for empty or malformed lists, a domain that is not in the zone, or a zone without a
+            name or known to be private.
         """
         super().__init__(scope, id)
+        zone_id, zone_name = public_zone(self.node.path, zone)
         names: list[str] = []
         for domain in items(self, "domains", domains, what="domains"):
             checked = domain_name(self, "domains", domain)
-            check_zone(self, checked, zone.zone_name)
+            check_zone(self, checked, zone_name)
             names += [checked, f"*.{checked}"]
         for account in items(self, "accounts", accounts, what="account numbers"):
             if not is_token(account) and not _ACCOUNT.fullmatch(account):
@@ -59,7 +61,7 @@ class CrossAccountDnsRole(Construct):
             assumed_by=iam.CompositePrincipal(*(iam.AccountPrincipal(account) for account in accounts)),
         )
         """The role; its ARN goes to the other account."""
-        for statement in zone_statements(self, zone.hosted_zone_id, names=names, types=_TYPES, exactly=False):
+        for statement in zone_statements(self, zone_id, names=names, types=_TYPES, exactly=False):
             self.role.add_to_policy(statement)
 
 

@@ -17,7 +17,8 @@ from aws_cdk import aws_cloudfront_origins as origins
 from constructs import Construct
 
 from ses_constructs._kit.checks import domain_name, domain_problem, fail, is_token, items
-from ses_constructs.identity.records import DnsRecord
+from ses_constructs._kit.records import DnsRecord
+from ses_constructs.identity.dns import check_dns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,6 +93,7 @@ class MtaSts(Construct):
             that is needed and not given or of another region, or a zone that is not the domain's.
         """
         super().__init__(scope, id)
+        check_dns(self, dns)
         self.domain = domain_name(self, "domain", domain)
         host = domain_name(self, "domain", f"mta-sts.{self.domain}")
         self.policy: str = self._policy(mode, mx, max_age)

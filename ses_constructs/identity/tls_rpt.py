@@ -11,7 +11,8 @@ from aws_cdk import RemovalPolicy
 from constructs import Construct
 
 from ses_constructs._kit.checks import domain_name, fail, items
-from ses_constructs.identity.records import DnsRecord
+from ses_constructs._kit.records import DnsRecord
+from ses_constructs.identity.dns import check_dns
 from ses_constructs.identity.report_uris import encoded, is_address, is_https_url, mailto
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class TlsRpt(Construct):
             domain's.
         """
         super().__init__(scope, id)
+        check_dns(self, dns)
         self.domain = domain_name(self, "domain", domain)
         uris = [self._uri(report) for report in items(self, "reports", reports, what="addresses and https URLs")]
         self.records: Sequence[DnsRecord] = (

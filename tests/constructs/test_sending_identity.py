@@ -17,7 +17,7 @@ from ses_constructs import (
     EventType,
     FeedbackPipeline,
 )
-from tests.constructs.support import Synthesised, hosted_zone, synthesise, text
+from tests.constructs.support import RSA_2048_PEM, Synthesised, hosted_zone, synthesise, text
 
 POLICY = "Custom::SesIdentityPolicy"
 NOTIFICATIONS = "Custom::SesIdentityNotifications"
@@ -340,7 +340,7 @@ class TestExisting:
     def test_a_key_of_ones_own_cannot_go_through_a_custom_resource(self, stack: cdk.Stack) -> None:
         dkim = Dkim.byo(
             selector="k2026",
-            public_key=cdk.Fn.import_value("key"),
+            public_key=RSA_2048_PEM,
             private_key=cdk.SecretValue.secrets_manager("dkim-key"),
         )
         with pytest.raises(ValueError, match=r"Mail/Identity: dkim must not be Dkim\.byo"):
