@@ -12,6 +12,9 @@ _CHARACTER_STRING = 255  # octets in one quoted string of a TXT record: RFC 1035
 _TTL = 1800  # seconds
 _DMARC_TTL = 3600  # seconds; receivers look it up for every mail, and a roll-out changes it rarely
 
+LOGO_SUFFIXES = (".svg", ".svgz")
+"""What the location of a BIMI logo ends in: any other is a permanent error by the draft's "Supported Image Formats"."""
+
 DKIM_PURPOSE = "DKIM: proves the domain is yours"
 
 RecordSet = dict[str, Any]
@@ -125,13 +128,14 @@ def mail_from_records(mail_from_domain: str, region: str) -> Sequence[DnsRecord]
             values=(f"10 feedback-smtp.{region}.amazonses.com",),
             purpose="MAIL FROM: bounces come back to SES",
         ),
-        DnsRecord(
-            name=mail_from_domain,
-            type="TXT",
-            values=("v=spf1 include:amazonses.com ~all",),
-            purpose="MAIL FROM: SPF, aligned with the From domain",
-        ),
+        mail_from_spf_record(mail_from_domain),
     )
+
+
+def mail_from_spf_record(mail_from_domain: str) -> DnsRecord:
+    """Return the SPF record of a MAIL FROM domain alone."""
+    text = "v=spf1 include:amazonses.com ~all"
+    return DnsRecord(mail_from_domain, "TXT", (text,), "MAIL FROM: SPF, aligned with the From domain")
 
 
 def dmarc_record(domain: str, text: str = "v=DMARC1; p=none") -> DnsRecord:
@@ -148,3 +152,15 @@ def report_consent_record(policy_domain: str, report_domain: str) -> DnsRecord:
     """Return the record by which one domain agrees to take DMARC reports on another: RFC 9990, section 4."""
     name = f"{policy_domain}._report._dmarc.{report_domain}"
     return DnsRecord(name, "TXT", ("v=DMARC1",), f"DMARC: reports of {policy_domain} are welcome here")
+
+
+def mta_sts_record(domain: str, policy_id: str) -> DnsRecord:
+    """Return the record that says that there is an MTA-STS policy, and which: RFC 8461, section 3.1."""
+    text = f"v=STSv1; id={policy_id};"
+    return DnsRecord(f"_mta-sts.{domain}", "TXT", (text,), "MTA-STS: there is a policy, and which")
+
+
+def tls_rpt_record(domain: str, *uris: str) -> DnsRecord:
+    """Return the record that says where reports on TLS go: RFC 8460, section 3."""
+    text = f"v=TLSRPTv1; rua={','.join(uris)}"
+    return DnsRecord(f"_smtp._tls.{domain}", "TXT", (text,), "TLS-RPT: where senders report failures of TLS")

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ses_constructs.doctor.findings import Finding, Record, Severity
+from ses_constructs._kit.records import DnsRecord
+from ses_constructs.doctor.findings import Finding, Severity
 
 
 class Status(StrEnum):
@@ -72,7 +73,7 @@ class Check:
         self.report(code, name, f"{type} cannot be looked up: {reason}.")
         return None
 
-    def report(self, code: str, name: str, message: str, *records: Record) -> None:
+    def report(self, code: str, name: str, message: str, *records: DnsRecord) -> None:
         """Write a finding down, once."""
         finding = Finding(code, name, message, records)
         if finding not in self.findings:

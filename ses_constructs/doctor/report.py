@@ -70,7 +70,8 @@ def _show_finding(console: Console, finding: Finding, subject: str) -> None:
     console.print(Padding(escape(printable(finding.message)), (0, 0, 0, 2)))
     for record in finding.records:
         # A line to copy: neither wrapped nor cut, however narrow the terminal is.
-        console.print(f"    {escape(printable(record.line()))}", soft_wrap=True)
+        for line in record.lines():
+            console.print(f"    {escape(printable(line))}", soft_wrap=True)
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -80,8 +81,9 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "name": finding.name,
         "message": finding.message,
         "records": [
-            {"name": record.name, "type": record.type, "ttl": record.ttl, "value": record.value, "line": record.line()}
+            {"name": record.name, "type": record.type, "ttl": record.ttl, "value": value, "line": line}
             for record in finding.records
+            for value, line in zip(record.values, record.lines(), strict=True)
         ],
     }
 

@@ -17,7 +17,7 @@ from aws_cdk import aws_cloudfront_origins as origins
 from constructs import Construct
 
 from ses_constructs._kit.checks import domain_name, domain_problem, fail, is_token, items
-from ses_constructs._kit.records import DnsRecord
+from ses_constructs._kit.records import DnsRecord, mta_sts_record
 from ses_constructs.identity.dns import check_dns
 
 if TYPE_CHECKING:
@@ -127,12 +127,7 @@ class MtaSts(Construct):
         """Serves the policy at ``https://mta-sts.DOMAIN/.well-known/mta-sts.txt``."""
 
         self.records: Sequence[DnsRecord] = (
-            DnsRecord(
-                name=f"_mta-sts.{self.domain}",
-                type="TXT",
-                values=(f"v=STSv1; id={self.policy_id};",),
-                purpose="MTA-STS: there is a policy, and which",
-            ),
+            mta_sts_record(self.domain, self.policy_id),
             DnsRecord(
                 name=host,
                 type="CNAME",

@@ -72,9 +72,9 @@ def test_json_is_as_documented(server: str, zone: Any, capsys: pytest.CaptureFix
         {
             "name": f"_dmarc.{DOMAIN}",
             "type": "TXT",
-            "ttl": 1800,
+            "ttl": 3600,
             "value": "v=DMARC1; p=none",
-            "line": f'_dmarc.{DOMAIN}. 1800 IN TXT "v=DMARC1; p=none"',
+            "line": f'_dmarc.{DOMAIN}. 3600 IN TXT "v=DMARC1; p=none"',
         }
     ]
 
