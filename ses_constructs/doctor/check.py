@@ -63,6 +63,7 @@ class Check:
     lookup: Lookup
     facts: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    is_skipped: bool = False
 
     def ask(self, name: str, type: str) -> tuple[str, ...] | None:
         """Return what is there, perhaps nothing; None, with a finding, if that cannot be known."""
@@ -79,8 +80,15 @@ class Check:
         if finding not in self.findings:
             self.findings.append(finding)
 
+    def skip(self, code: str, name: str, message: str) -> None:
+        """Say why nothing was looked at."""
+        self.is_skipped = True
+        self.report(code, name, message)
+
     @property
     def result(self) -> str:
-        """``ok``, or the worst that was found."""
+        """``ok``, or the worst that was found; ``skipped`` if nothing was looked at."""
+        if self.is_skipped:
+            return "skipped"
         found = {finding.severity for finding in self.findings}
         return next((severity.value for severity in Severity if severity in found and severity != Severity.HINT), "ok")

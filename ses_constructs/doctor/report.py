@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from ses_constructs.doctor.check import Check
     from ses_constructs.doctor.findings import Finding
 
-_COLOURS = {"ok": "green", "error": "red", "warning": "yellow", "hint": "cyan", "unchecked": "magenta"}
+_COLOURS = {
+    "ok": "green",
+    "error": "red",
+    "warning": "yellow",
+    "hint": "cyan",
+    "unchecked": "magenta",
+    "skipped": "bright_black",
+}
 
 
 def show(console: Console, domain: str, checks: Sequence[Check]) -> None:
