@@ -45,7 +45,7 @@ class EmailAddressIdentity(SendingIdentity):
         :param feedback_forwarding: whether SES also mails bounces and complaints to the sender. SES does so in any
             case while nothing else receives them.
         :param removal_policy: what becomes of the identity when it leaves the stack. Default: kept, except when its
-            first deployment is rolled back.
+            first deployment is rolled back. To deploy the same address again later, see docs/redeploy.md.
         :raises ValueError: for a malformed address.
         """
         super().__init__(

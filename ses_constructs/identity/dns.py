@@ -49,6 +49,13 @@ class Dns(ABC):
             scope, "spf", "cannot be merged into existing records by this publisher; leave it out", type(self).__name__
         )
 
+    def adopting(self) -> Dns:
+        """Return a publisher to the same place that takes over records which are there already and say the same.
+
+        For an identity with ``existing="adopt"``. One that cannot do so, or does it anyway, returns itself.
+        """
+        return self
+
     @property
     def hosted_zone(self) -> route53.IHostedZone | None:
         """The Route 53 zone of this account that records go to: ACM proves a domain there by itself. Default: None."""
@@ -79,9 +86,9 @@ class Dns(ABC):
         :param hosted_zone_id: its id.
         :param role_arn: the role that this account may assume; make it with :class:`CrossAccountDnsRole`.
         """
-        from ses_constructs.identity.cross_account import CrossAccountRoute53
+        from ses_constructs.identity.cross_account import Route53ByFunction
 
-        return CrossAccountRoute53(zone_name=zone_name, hosted_zone_id=hosted_zone_id, role_arn=role_arn)
+        return Route53ByFunction(zone_name=zone_name, hosted_zone_id=hosted_zone_id, role_arn=role_arn)
 
     @staticmethod
     def manual() -> Dns:
@@ -146,6 +153,12 @@ class _Route53(Dns):
             properties={"HostedZoneId": self._zone_id, "RecordSets": record_sets(records)},
         )
         group.apply_removal_policy(removal_policy)
+
+    def adopting(self) -> Dns:
+        # CloudFormation cannot import record sets, so a function makes them that looks at what is there.
+        from ses_constructs.identity.cross_account import Route53ByFunction
+
+        return Route53ByFunction(zone_name=self._zone_name, hosted_zone_id=self._zone_id, role_arn=None, adopts=True)
 
     def merge_spf(self, scope: Construct, *, domain: str, spf: Spf, removal_policy: RemovalPolicy) -> None:
         from ses_constructs.identity.shared_spf import spf_terms

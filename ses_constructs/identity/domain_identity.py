@@ -70,11 +70,13 @@ class DomainIdentity(SendingIdentity):
         :param existing: what to do if the account has this identity already, made by hand or by another tool. ``fail``
             stops the deployment. ``adopt`` takes the identity over or makes it: sets what is declared here and leaves
             the rest, does not touch DKIM unless *dkim* is given, and leaves the identity behind, as it is then, when
-            it leaves the stack. Records that are there too are in the way of ``Dns.route53``: delete them just before,
-            or leave them with ``Dns.manual()``. Changing this on a deployed identity makes another resource of the
-            same name: deploy the change with *removal_policy* at its default, so that the identity outlives it.
+            it leaves the stack. The same goes for records in Route 53: those that are there and say the same are taken
+            over and left behind; any other stops the deployment, which names it. Changing this on a deployed identity
+            makes another resource of the same name: deploy the change with *removal_policy* at its default, so that
+            the identity outlives it.
         :param removal_policy: what becomes of the identity and its records when they leave the stack. Default: kept,
-            for mail stops without them, except when their first deployment is rolled back.
+            for mail stops without them, except when their first deployment is rolled back. To deploy the same domain
+            again later, see docs/redeploy.md: with *existing* at its default what was kept is in the way.
         :raises ValueError: for a malformed domain or label, a zone that is not the domain's, a DMARC record that can
             never pass or whose reports SES would swallow, or a key of your own for an identity to adopt.
         """
@@ -128,9 +130,10 @@ class DomainIdentity(SendingIdentity):
             dkim_record_sets = signing.record_sets(resource.logical_id, self.domain)
             self.records = LateRecords(read, [*dkim_record_sets, *(record.record_set() for record in others)])
 
-        dns.publish(self, domain=self.domain, records=self.records, removal_policy=removal_policy)
+        publisher = dns.adopting() if existing == "adopt" else dns
+        publisher.publish(self, domain=self.domain, records=self.records, removal_policy=removal_policy)
         if spf is not None:
-            dns.merge_spf(self, domain=self.domain, spf=spf, removal_policy=removal_policy)
+            publisher.merge_spf(self, domain=self.domain, spf=spf, removal_policy=removal_policy)
 
     def _mail_from_domain(self, mail_from: str | None) -> str | None:
         if mail_from is None:
