@@ -33,8 +33,8 @@ class Spf:
         """Let SES send, and whoever else is named.
 
         The terms are **added** to the record that is there: nothing of it is lost, it keeps its own end, and when they
-        leave the stack only they go. Two SPF records at the name, or more than ten look-ups, stop the deployment. Counted
-        there are the terms of that one record; what its includes need in turn changes without you, so
+        leave the stack only they go. Two SPF records at the name, or more than ten look-ups, stop the deployment.
+        Only the terms of that one record are counted there. What its includes need in turn changes without you:
         ``ses-constructs doctor DOMAIN`` counts it, through every include, whenever it is run (RFC 7208, section 4.6.4:
         ten look-ups, of which two may find nothing).
 
