@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Two streams of mail from one subdomain, one suppression ledger, and a program that may send and may ask the ledger.
+"""Two streams of mail from one subdomain, one suppression ledger, a program that may send and may ask the ledger, and a
+support desk that may lift suppressions.
 
 The hosted zone is the one of the parent domain: -c hosted_zone_id=... -c hosted_zone_name=example.com -c domain=...
 """
@@ -8,7 +9,16 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_route53 as route53
 
-from ses_constructs import Dkim, Dmarc, Dns, DomainIdentity, EventType, FeedbackPipeline, SendingConfigurationSet
+from ses_constructs import (
+    Dkim,
+    Dmarc,
+    Dns,
+    DomainIdentity,
+    EventType,
+    FeedbackPipeline,
+    SendingConfigurationSet,
+    SoftBounces,
+)
 
 app = cdk.App()
 stack = cdk.Stack(app, "FeedbackExample")
@@ -21,8 +31,8 @@ zone = route53.HostedZone.from_hosted_zone_attributes(
     zone_name=zone_name,
 )
 
-receipts = SendingConfigurationSet(stack, "Receipts")
-news = SendingConfigurationSet(stack, "News")
+receipts = SendingConfigurationSet(stack, "Receipts", removal_policy=cdk.RemovalPolicy.DESTROY)
+news = SendingConfigurationSet(stack, "News", removal_policy=cdk.RemovalPolicy.DESTROY)
 # Besides the feedback, a topic of its own for whoever wants to know what was delivered.
 delivered = news.publish_to_sns("Delivered", events=[EventType.DELIVERY, EventType.DELIVERY_DELAY])
 
@@ -38,12 +48,22 @@ identity = DomainIdentity(
     removal_policy=cdk.RemovalPolicy.DESTROY,  # an example should leave nothing behind
 )
 feedback = FeedbackPipeline(
-    stack, "Feedback", sources=[receipts, news], max_receive_count=3, removal_policy=cdk.RemovalPolicy.DESTROY
+    stack,
+    "Feedback",
+    sources=[receipts, news],
+    max_receive_count=3,
+    soft_bounces=SoftBounces(threshold=3, window=cdk.Duration.days(14)),
+    removal_policy=cdk.RemovalPolicy.DESTROY,
 )
 
 program = iam.Role(stack, "Program", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
 identity.grant_send(program, from_addresses=[f"*@{identity.domain}"], configuration_sets=[news])
 feedback.grant_read_suppressions(program)
+
+support = iam.Role(stack, "Support", assumed_by=iam.AccountRootPrincipal())
+feedback.grant_read_suppressions(support)
+feedback.grant_lift(support)
+feedback.grant_erase(support)
 
 cdk.CfnOutput(stack, "Domain", value=identity.domain)
 cdk.CfnOutput(stack, "ReceiptsName", value=receipts.configuration_set_name)

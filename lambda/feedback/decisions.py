@@ -15,6 +15,7 @@ class Action(StrEnum):
 
     SUPPRESS = "SUPPRESS"
     UNSUBSCRIBE = "UNSUBSCRIBE"
+    COUNT = "COUNT"
     KEEP = "KEEP"
 
 
@@ -31,9 +32,11 @@ class Decision(NamedTuple):
     """Whether SES documents the sub-type (of a complaint: the IANA the type)."""
     recipients_expected: bool = True
     """Whether an event without recipients is an error."""
+    diagnosed_only: bool = False
+    """It holds for recipients that the delivery failed for by a status, and not for those who sent a reply."""
 
 
-_SUPPRESS, _UNSUBSCRIBE, _KEEP = Action.SUPPRESS, Action.UNSUBSCRIBE, Action.KEEP
+_SUPPRESS, _UNSUBSCRIBE, _COUNT, _KEEP = Action.SUPPRESS, Action.UNSUBSCRIBE, Action.COUNT, Action.KEEP
 
 BOUNCES: dict[tuple[str, str], Decision] = {
     ("Permanent", "General"): Decision(_SUPPRESS, "The mailbox or its domain does not exist."),
@@ -49,22 +52,37 @@ BOUNCES: dict[tuple[str, str], Decision] = {
     ),
     ("Permanent", "UnsubscribedRecipient"): Decision(_UNSUBSCRIBE, "The contact opted out; the mailbox is fine."),
     ("Permanent", "EmailValidationSuppressed"): Decision(_SUPPRESS, "The address failed SES's validation."),
-    ("Transient", "General"): Decision(_KEEP, "A passing failure, or an out-of-office reply."),
-    ("Transient", "MailboxFull"): Decision(_KEEP, "The mailbox was full."),
+    # An out-of-office reply has this type as well. It has no status, for the mail arrived.
+    ("Transient", "General"): Decision(
+        _COUNT,
+        "SES gave up on a passing failure, where a status tells of one.",
+        recipients_expected=False,
+        diagnosed_only=True,
+    ),
+    ("Transient", "MailboxFull"): Decision(
+        _COUNT, "The mailbox was full until SES gave up; one that stays full is abandoned.", recipients_expected=False
+    ),
     ("Transient", "MessageTooLarge"): Decision(_KEEP, "The message was too large, which is not the mailbox's fault."),
     ("Transient", "CustomTimeoutExceeded"): Decision(_KEEP, "The sender's own time limit for delivery passed."),
     ("Transient", "ContentRejected"): Decision(_KEEP, "The content was refused, which is not the mailbox's fault."),
     ("Transient", "AttachmentRejected"): Decision(
         _KEEP, "The attachment was refused, which is not the mailbox's fault."
     ),
-    ("Undetermined", "Undetermined"): Decision(_KEEP, "SES could not tell why the mail bounced."),
+    ("Undetermined", "Undetermined"): Decision(
+        _COUNT, "SES could not tell why the mail bounced; once says little.", recipients_expected=False
+    ),
 }
 
 # SES adds sub-types over time; whether the mailbox is gone for good is said by the type.
 _BOUNCES_OF_NEW_SUB_TYPES = {
     "Permanent": Decision(_SUPPRESS, "A hard bounce of a sub-type that is not known.", recognised=False),
     "Transient": Decision(_KEEP, "A passing failure of a sub-type that is not known.", recognised=False),
-    "Undetermined": Decision(_KEEP, "SES could not tell why the mail bounced.", recognised=False),
+    "Undetermined": Decision(
+        _COUNT,
+        "SES could not tell why the mail bounced; once says little.",
+        recognised=False,
+        recipients_expected=False,
+    ),
 }
 
 COMPLAINTS: dict[str, Decision] = {

@@ -6,7 +6,8 @@ says is on the ledger, or when it is in the dead-letter queue with its reason; e
 failed, and SQS hands it out again. Logs name SES message ids and keyed hashes of addresses, and never hold a body.
 
 Environment: ``TABLE_NAME``, ``DEAD_LETTER_QUEUE_URL``, ``MAX_RECEIVE_COUNT`` (that of the queue's redrive policy),
-``ADDRESS_HASH_KEY``, ``PIPELINE_NAME``, and ``METRICS_NAMESPACE`` (default ``SesConstructs/Feedback``).
+``ADDRESS_HASH_KEY``, ``PIPELINE_NAME``, ``METRICS_NAMESPACE`` (default ``SesConstructs/Feedback``); and, if soft
+bounces are to count, ``SOFT_BOUNCE_THRESHOLD`` and ``SOFT_BOUNCE_WINDOW`` (seconds).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from botocore.config import Config
 
 from feedback.core import Reading, read
 from feedback.decisions import Action
+from feedback.items import SoftBounces
 from feedback.ledger import Ledger
 from ses_common.addresses import keyed_hash
 from ses_common.dead_letters import DeadLetter, park
@@ -36,16 +38,17 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
 
-    from feedback.core import Key
+    from feedback.items import Key
 
 logger = logging.getLogger("ses_constructs.feedback")
 logger.setLevel(logging.INFO)
 
 # The function has 30 seconds, in which both DynamoDB and SQS may hang, and it still has to answer.
 _CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
-_METRICS = ("Suppressed", "Unsubscribed", "Kept", "Ignored", "Parked", "Retried", "Echoes")
-"""Suppressed, Unsubscribed and, of these, Echoes count recipients that are on the ledger; the others count messages."""
-_RECORDED = {Action.SUPPRESS: "Suppressed", Action.UNSUBSCRIBE: "Unsubscribed"}
+_METRICS = ("Suppressed", "Unsubscribed", "Counted", "Kept", "Ignored", "Parked", "Retried", "Echoes")
+"""Suppressed, Unsubscribed, Counted (soft bounces) and, of the first two, Echoes count recipients that are on the
+ledger; the others count messages."""
+_RECORDED = {Action.SUPPRESS: "Suppressed", Action.UNSUBSCRIBE: "Unsubscribed", Action.COUNT: "Counted"}
 
 
 class Settings(NamedTuple):
@@ -57,6 +60,8 @@ class Settings(NamedTuple):
     address_hash_key: bytes
     pipeline_name: str
     metrics_namespace: str
+    soft_bounces: SoftBounces | None
+    """None if they do not count."""
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
@@ -65,8 +70,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[st
     :raises RuntimeError: if a variable of the environment is missing.
     """
     settings = _settings()
-    messages = [(record, _read(record)) for record in event["Records"]]
-    failures = _record([reading for _, reading in messages], settings.table_name)
+    messages = [(record, _read(record, settings)) for record in event["Records"]]
+    failures = _record([reading for _, reading in messages], settings)
 
     counts = dict.fromkeys(_METRICS, 0)
     letters: list[DeadLetter] = []
@@ -92,23 +97,25 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[st
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(again)]}
 
 
-def _read(record: Mapping[str, Any]) -> Reading:
-    sent_at = datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC)
+def _read(record: Mapping[str, Any], settings: Settings) -> Reading:
+    sent = datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC)
+    sent_at = f"{sent.isoformat(timespec='milliseconds')[:23]}Z"
     try:
-        return read(record["body"], f"{sent_at.isoformat(timespec='milliseconds')[:23]}Z")
+        return read(record["body"], sent_at, soft_bounces_count=settings.soft_bounces is not None)
     except Exception as error:  # a defect shows with one message, and must not hold up the others of its batch
         detail = f"Reading the message failed with {type(error).__name__}, which is a defect of this program."
         return Reading(problem=Unusable("InternalError", detail))
 
 
-def _record(readings: Iterable[Reading], table_name: str) -> dict[Key, str]:
-    observations = [observation for reading in readings for observation in reading.observations]
-    return Ledger(_dynamodb(), table_name).record(observations) if observations else {}
+def _record(readings: Iterable[Reading], settings: Settings) -> dict[Key, str]:
+    facts = [fact for reading in readings for fact in reading.facts]
+    if not facts:
+        return {}
+    return Ledger(_dynamodb(), settings.table_name, settings.soft_bounces).record(facts)
 
 
 def _failures_of(reading: Reading, failures: Mapping[Key, str]) -> list[str]:
-    keys = [(observation["address"], observation["scope"]) for observation in reading.observations]
-    return sorted({failures[key] for key in keys if key in failures})
+    return sorted({failures[fact.key] for fact in reading.facts if fact.key in failures})
 
 
 def _account(reading: Reading, failures: Mapping[Key, str], counts: dict[str, int], hash_key: bytes) -> None:
@@ -127,17 +134,16 @@ def _account(reading: Reading, failures: Mapping[Key, str], counts: dict[str, in
     }
     if not decision.recognised:
         logger.warning("Not a type that this version knows", extra=facts)
-    if not reading.observations and reading.problem is None:
+    if not reading.facts and reading.problem is None:
         counts["Kept"] += 1
         logger.info("Nobody to suppress", extra=facts)
-    for observation in reading.observations:
-        key = observation["address"], observation["scope"]
-        if key not in failures:
+    for fact in reading.facts:
+        if fact.key not in failures:
             metric = _RECORDED[decision.action]
             counts[metric] += 1
             counts["Echoes"] += decision.echo
-            address_hash = keyed_hash(observation["address"], hash_key)
-            logger.info(metric, extra={**facts, "address_hash": address_hash, "scope": observation["scope"]})
+            address, scope = fact.key
+            logger.info(metric, extra={**facts, "address_hash": keyed_hash(address, hash_key), "scope": scope})
 
 
 def _park(letters: list[DeadLetter], queue_url: str) -> set[str]:
@@ -160,7 +166,14 @@ def _settings() -> Settings:
         address_hash_key=_variable("ADDRESS_HASH_KEY").encode(),
         pipeline_name=_variable("PIPELINE_NAME"),
         metrics_namespace=os.environ.get("METRICS_NAMESPACE") or "SesConstructs/Feedback",
+        soft_bounces=_soft_bounces(),
     )
+
+
+def _soft_bounces() -> SoftBounces | None:
+    if not os.environ.get("SOFT_BOUNCE_THRESHOLD"):
+        return None
+    return SoftBounces(int(_variable("SOFT_BOUNCE_THRESHOLD")), int(_variable("SOFT_BOUNCE_WINDOW")))
 
 
 def _variable(name: str) -> str:

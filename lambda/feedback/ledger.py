@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from feedback.core import Event, Item, Key, merge
+from feedback.items import Event, Fact, Item, Key, Seen, SoftBounces, blank, completed, merge
+from ses_common.events import iso_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,40 +35,45 @@ _PAUSE = 0.05  # seconds before the first of these is repeated; doubled each tim
 # Another writer was faster: the item was not there when it was read, or its version is another now.
 _CONFLICTS = frozenset({"DuplicateItem", "ConditionalCheckFailed", "TransactionConflict"})
 
-_KINDS = {"echo": "BOOL", "events": "M"}  # all other attributes are S
-# An item that was written by hand lacks what `join` needs; these are the values that change nothing there.
-_BLANK: dict[str, object] = {
-    "original_address": "",
-    "status": "",
-    "reason": "",
-    "echo": True,
-    "first_seen_at": "~",  # sorts after every time
-    "last_seen_at": "",
-}
+_KINDS = {
+    "echo": "BOOL",
+    "reasons": "M",
+    "events": "M",
+    "soft_bounces": "M",
+    "bounce_count": "N",
+    "soft_bounce_count": "N",
+    "complaint_count": "N",
+    "expires_at": "N",
+}  # all other attributes are S
+
+_CONCLUSIONS = ("reason", "bounce_type", "bounce_sub_type", "complaint_feedback_type", "listed_under", "expires_at")
+"""What an item may have or lack as the facts have it."""
 
 
 class _Stored(NamedTuple):
     item: Item
     version: int
     """0 for an item without one."""
-    expires: bool
+    names: frozenset[str]
+    """Of the attributes that are there, whether they can be used or not."""
 
 
 class Ledger:
     """The table of suppressed addresses."""
 
-    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+    def __init__(self, client: DynamoDBClient, table_name: str, soft_bounces: SoftBounces | None) -> None:
         self._client = client
         self._table = table_name
+        self._soft_bounces = soft_bounces
 
-    def record(self, observations: Iterable[Item]) -> dict[Key, str]:
-        """Merge *observations* into the table, and return what could not be written, each with an error code.
+    def record(self, facts: Iterable[Fact]) -> dict[Key, str]:
+        """Merge *facts* into the table, and return what could not be written, each with an error code.
 
         Everything else is on the table when this returns. Writing the same again changes nothing.
         """
-        pending: dict[Key, list[Item]] = defaultdict(list)
-        for observation in observations:
-            pending[observation["address"], observation["scope"]].append(observation)
+        pending: dict[Key, list[Fact]] = defaultdict(list)
+        for fact in facts:
+            pending[fact.key].append(fact)
         failures: dict[Key, str] = {}
         for _ in range(_ROUNDS):
             if not pending:
@@ -78,15 +84,15 @@ class Ledger:
                 return failures | dict.fromkeys(pending, type(error).__name__)
         return failures | dict.fromkeys(pending, "Conflict")
 
-    def _round(self, pending: dict[Key, list[Item]], failures: dict[Key, str]) -> dict[Key, list[Item]]:
+    def _round(self, pending: dict[Key, list[Fact]], failures: dict[Key, str]) -> dict[Key, list[Fact]]:
         """Read, merge and write once. Return what others were faster to write; add to *failures* what failed."""
         stored = self._read(list(pending), failures)
         changes: list[tuple[Key, BatchStatementRequestTypeDef]] = []
-        for key, observations in pending.items():
+        for key, facts in pending.items():
             if key in failures:
                 continue
             before = stored.get(key)
-            after = merge(before.item if before is not None else None, observations)
+            after = merge(before.item if before is not None else None, facts, self._soft_bounces)
             if before is None:
                 changes.append((key, self._insert(after)))
             elif after != before.item:
@@ -146,15 +152,18 @@ class Ledger:
         }
 
     def _update(self, before: _Stored, after: Item) -> BatchStatementRequestTypeDef:
-        attributes: dict[str, Any] = {**after, "version": before.version + 1}
-        keys = [attributes.pop("address"), attributes.pop("scope")]
-        settings = " ".join(f'SET "{name}"=?' for name in attributes)
-        if before.expires:  # what is written here does not heal, and must not go with something older that does
-            settings += ' REMOVE "expires_at"'
+        """Write what differs. Attributes that are not of this program are left alone."""
+        known: Attributes = cast("Attributes", before.item)
+        changed = {name: value for name, value in after.items() if name not in before.names or known[name] != value}
+        changed["version"] = before.version + 1
+        gone = [name for name in _CONCLUSIONS if name in before.names and name not in after]
+        changes = " ".join([*(f'SET "{name}"=?' for name in changed), *(f'REMOVE "{name}"' for name in gone)])
         unchanged = '"version"=?' if before.version else '"version" IS MISSING'
-        parameters = [*attributes.values(), *keys, *([before.version] if before.version else [])]
+        parameters = [*changed.values(), after["address"], after["scope"]]
+        if before.version:
+            parameters.append(before.version)
         return {
-            "Statement": f'UPDATE "{self._table}" {settings} WHERE "address"=? AND "scope"=? AND {unchanged}',
+            "Statement": f'UPDATE "{self._table}" {changes} WHERE "address"=? AND "scope"=? AND {unchanged}',
             "Parameters": [_to_attribute(value) for value in parameters],
         }
 
@@ -186,19 +195,32 @@ def _to_attribute(value: object) -> Any:
 
 def _to_value(attribute: Attributes) -> Any:
     ((kind, content),) = attribute.items()
-    return {name: _to_value(part) for name, part in content.items()} if kind == "M" else content
+    match kind:
+        case "M":
+            return {name: _to_value(part) for name, part in content.items()}
+        case "N":
+            return int(float(content))
+        case _:
+            return content
 
 
 def _from_attributes(attributes: Attributes) -> _Stored:
+    """Read an item. One that was written by hand may lack anything, and hold anything."""
     known = {
         name: _to_value(attributes[name])
         for name in Item.__annotations__
         if _KINDS.get(name, "S") in attributes.get(name, ())
     }
-    known["events"] = {
-        id: event
-        for id, event in known.get("events", {}).items()
-        if isinstance(event, dict) and event.keys() >= Event.__annotations__.keys()
-    }
-    version = int(attributes["version"]["N"]) if "version" in attributes else 0
-    return _Stored(cast("Item", {**_BLANK, **known}), version, "expires_at" in attributes)
+    for name, parts in (("events", Event), ("soft_bounces", Event), ("reasons", Seen)):
+        known[name] = {
+            id: part
+            for id, part in known.get(name, {}).items()
+            if isinstance(part, dict) and part.keys() >= parts.__annotations__.keys()
+        }
+    if "lifted_at" in known:
+        known["lifted_at"] = iso_timestamp(known["lifted_at"])
+        if known["lifted_at"] is None:
+            del known["lifted_at"]  # rather one mail too few than one too many
+    item = completed(cast("Item", {**blank(_key(attributes)), **known}))
+    version = _to_value(attributes["version"]) if "N" in attributes.get("version", ()) else 0
+    return _Stored(item, version, frozenset(attributes))

@@ -36,6 +36,11 @@ _USUAL_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCI
 _SPACE_BEFORE_OFFSET = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")
 
 
+Recipient = tuple[str, bool]
+"""An address as SES reports it, with a display name, empty if it names none; and whether a delivery status says what
+failed (of bounces; an out-of-office reply has none)."""
+
+
 class Feedback(NamedTuple):
     """One bounce or complaint. A tuple, because one is made for every message and a dataclass costs twice as much."""
 
@@ -50,8 +55,8 @@ class Feedback(NamedTuple):
     """``bounceSubType`` or ``complaintSubType``; empty if SES names none."""
     at: str | None
     """When it happened, or else when the mail was sent: ISO 8601 in UTC with milliseconds."""
-    recipients: tuple[str, ...]
-    """The recipients concerned as SES reports them, with display names; empty text for an entry that names none."""
+    recipients: tuple[Recipient, ...]
+    """The recipients concerned."""
     tenant: str | None
     """The tenant that the mail was sent for (tag ``ses:tenant-name``, in event publishing only)."""
 
@@ -126,18 +131,21 @@ def _feedback(
     )
 
 
-def _recipients(payload: JsonObject, key: str) -> tuple[str, ...]:
+def _recipients(payload: JsonObject, key: str) -> tuple[Recipient, ...]:
     recipients = payload.get(key)
     if recipients is None:
         return ()
     if not isinstance(recipients, list):
         raise Unusable("BadRecipients", f"{key} is no list.")
-    return tuple([_address(recipient) for recipient in recipients])
+    return tuple([_recipient(recipient) for recipient in recipients])
 
 
-def _address(recipient: object) -> str:
-    address = recipient.get("emailAddress") if isinstance(recipient, dict) else None
-    return address if isinstance(address, str) else ""
+def _recipient(recipient: object) -> Recipient:
+    if not isinstance(recipient, dict):
+        return "", False
+    address = recipient.get("emailAddress")
+    diagnosed = bool(recipient.get("status") or recipient.get("diagnosticCode") or recipient.get("action"))
+    return address if isinstance(address, str) else "", diagnosed
 
 
 def _tenant(mail: JsonObject) -> str | None:

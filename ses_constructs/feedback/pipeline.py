@@ -22,7 +22,8 @@ from ses_constructs._kit.checks import fail, items
 from ses_constructs._kit.functions import make_function
 from ses_constructs._kit.keys import allow_service, grant_use
 from ses_constructs._kit.topics import checked_topic
-from ses_constructs.feedback.ledger import suppression_table
+from ses_constructs.feedback import ledger
+from ses_constructs.feedback.soft_bounces import SoftBounces
 from ses_constructs.sending import EventType, SendingConfigurationSet
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class FeedbackPipeline(Construct):
         table: dynamodb.ITable | None = None,
         encryption_key: kms.IKey | None = None,
         max_receive_count: int = 5,
+        soft_bounces: SoftBounces | None = SoftBounces(),  # noqa: B008 - a frozen value, and the default to be seen
         age_threshold: Duration | None = None,
         alarm_actions: Sequence[cloudwatch.IAlarmAction] = (),
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
@@ -72,10 +74,12 @@ class FeedbackPipeline(Construct):
             messages for at least 180 seconds. Default: a new one that keeps messages for 14 days.
         :param dead_letter_queue: your dead-letter queue; goes together with *queue*.
         :param table: your table with partition key ``address`` and sort key ``scope``, both strings. Default: a new
-            one with point-in-time recovery and deletion protection.
+            one with point-in-time recovery and deletion protection. Lists by reason and day need the index
+            ``by_reason_and_day`` of docs/ledger.md.
         :param encryption_key: customer managed key for everything made here. Default: a new one. If an existing
             *topic*, *queue* or *table* is encrypted with another key, the CDK must know it there.
         :param max_receive_count: how often a message is tried before it becomes a dead letter. 1 to 1,000.
+        :param soft_bounces: when bounces that may pass suppress an address. None: never, and they leave no trace.
         :param age_threshold: alarm when a message has waited this long. Default: 15 minutes.
         :param alarm_actions: what both alarms do. Default: nothing, they are only seen.
         :param removal_policy: what becomes of table and key when they leave the stack. Default: both are kept; the key
@@ -117,10 +121,10 @@ class FeedbackPipeline(Construct):
             identity.set_notification_topic(self.topic).node.add_dependency(*subscriptions)
 
         self.table: dynamodb.ITable = (
-            table if table is not None else suppression_table(self, "Table", self.encryption_key, removal_policy)
+            table if table is not None else ledger.suppression_table(self, "Table", self.encryption_key, removal_policy)
         )
         """The suppression ledger."""
-        self.function: lambda_.Function = self._function(max_receive_count)
+        self.function: lambda_.Function = self._function(max_receive_count, soft_bounces)
         """The function that decides and records."""
 
         self.dead_letter_alarm: cloudwatch.Alarm = self._alarm(
@@ -143,10 +147,16 @@ class FeedbackPipeline(Construct):
         """Goes off when messages wait too long."""
 
     def grant_read_suppressions(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let *grantee* ask whether addresses are suppressed: GetItem, BatchGetItem and Query on the table."""
-        if self.table.encryption_key is not None:  # which the table's own grant leaves out
-            grant_use(self.table.encryption_key, grantee, write=False)
-        return self.table.grant(grantee, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
+        """Let *grantee* ask whether addresses are suppressed: GetItem, BatchGetItem, and Query also on the index."""
+        return ledger.grant_read(self.table, grantee)
+
+    def grant_lift(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let *grantee* lift suppressions by hand: UpdateItem on the attributes that a lift changes."""
+        return ledger.grant_lift(self.table, grantee)
+
+    def grant_erase(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let *grantee* erase an address: Query and DeleteItem on the table."""
+        return ledger.grant_erase(self.table, grantee)
 
     def _check(
         self,
@@ -224,7 +234,7 @@ class FeedbackPipeline(Construct):
             for number, topic in enumerate(topics, start=1)
         ]
 
-    def _function(self, max_receive_count: int) -> lambda_.Function:
+    def _function(self, max_receive_count: int, soft_bounces: SoftBounces | None) -> lambda_.Function:
         function = make_function(
             self,
             "Function",
@@ -242,15 +252,16 @@ class FeedbackPipeline(Construct):
                 # Random, made by CloudFormation for each stack, and in no template: enough to keep logs from naming
                 # addresses to those who can read logs only.
                 "ADDRESS_HASH_KEY": Fn.select(2, Fn.split("/", Aws.STACK_ID)),
+                **(soft_bounces.environment() if soft_bounces is not None else {}),
             },
             timeout=_TIMEOUT,
             memory_size=256,
         )
         self.queue.grant_consume_messages(function)
         self.dead_letter_queue.grant(function, "sqs:SendMessage")
-        self.table.grant(function, "dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate")
-        for key in _distinct(self.dead_letter_queue.encryption_master_key, self.table.encryption_key):
-            grant_use(key, function, write=True)
+        ledger.grant_record(self.table, function)
+        if self.dead_letter_queue.encryption_master_key is not None:
+            grant_use(self.dead_letter_queue.encryption_master_key, function, write=True)
         function.add_event_source_mapping(
             "Queue",
             event_source_arn=self.queue.queue_arn,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -126,6 +127,10 @@ WITHOUT_RESOURCE = {
 }
 
 
+# What is in a bucket has no ARN before it is there: a folder of objects is the narrowest that S3 knows.
+FOLDER_OF_OBJECTS = re.compile(r'\["", \[\{"Fn::GetAtt": \["\w+", "Arn"\]\}, "/\w+/\*"\]\]')
+
+
 def test_no_policy_has_a_wildcard_that_aws_does_not_force(assembly: Path) -> None:
     for template in assembly.glob("*.template.json"):
         for name, resource in json.loads(template.read_text())["Resources"].items():
@@ -136,7 +141,7 @@ def test_no_policy_has_a_wildcard_that_aws_does_not_force(assembly: Path) -> Non
                 if resource == "*":
                     assert WITHOUT_RESOURCE.issuperset(actions), f"{name}: {statement}"
                 else:
-                    assert "*" not in json.dumps([actions, resource]), f"{name}: {statement}"
+                    assert "*" not in FOLDER_OF_OBJECTS.sub("", json.dumps([actions, resource])), f"{name}: {statement}"
 
 
 def test_production_is_protected_and_development_can_be_destroyed(jobs: dict[str, Job]) -> None:

@@ -101,6 +101,17 @@ def pipeline(
         AttributeDefinitions=[
             {"AttributeName": "address", "AttributeType": "S"},
             {"AttributeName": "scope", "AttributeType": "S"},
+            {"AttributeName": "listed_under", "AttributeType": "S"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by_reason_and_day",
+                "KeySchema": [
+                    {"AttributeName": "listed_under", "KeyType": "HASH"},
+                    {"AttributeName": "address", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["status", "expires_at"]},
+            }
         ],
         BillingMode="PAY_PER_REQUEST",
     )
@@ -111,6 +122,8 @@ def pipeline(
         "MAX_RECEIVE_COUNT": str(MAX_RECEIVES),
         "ADDRESS_HASH_KEY": "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
         "PIPELINE_NAME": "Email-test/Feedback",
+        "SOFT_BOUNCE_THRESHOLD": "3",
+        "SOFT_BOUNCE_WINDOW": str(7 * 86_400),
     }.items():
         monkeypatch.setenv(name, value)
     handler_module._settings.cache_clear()

@@ -21,7 +21,7 @@ GROUPS = ("event-publishing/", "identity-notifications/", "eventbridge/", "fireh
 if not os.environ.get("SES_EVENT_CORPUS"):
     pytest.skip("SES_EVENT_CORPUS names no folder of sample events", allow_module_level=True)
 
-KEPT = {"Transient", "Undetermined"}
+COUNTED = {("Transient", "MailboxFull"), ("Undetermined", "Undetermined")}
 HARD = {"General", "NoEmail", "Suppressed", "OnAccountSuppressionList", "EmailValidationSuppressed"}
 LISTS = {"OnAccountSuppressionList", "OnTenantSuppressionList"}
 SPARED = {"not-spam", "auth-failure"}
@@ -69,7 +69,11 @@ def expected(document: Json) -> Iterator[tuple[tuple[str, str], tuple[str, bool]
     if kind == "Bounce":
         bounce = document["bounce"]
         type, sub_type = bounce["bounceType"], bounce["bounceSubType"]
-        if type in KEPT:
+        if type in ("Transient", "Undetermined"):
+            for recipient in bounce["bouncedRecipients"]:
+                replied = sub_type == "General" and "status" not in recipient
+                if (type, sub_type) in COUNTED or (sub_type == "General" and not replied):
+                    yield (bare(recipient["emailAddress"]), "account"), ("WATCHED", False)
             return
         assert type == "Permanent"
         assert sub_type in HARD | LISTS | {"UnsubscribedRecipient"}

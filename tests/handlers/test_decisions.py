@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from feedback import handler as handler_module
 from tests.handlers.conftest import Pipeline
 from tests.handlers.samples import (
     FEEDBACK_ID,
@@ -29,14 +31,14 @@ BOUNCES: dict[tuple[str, str], tuple[str, str, bool] | None] = {
     ("Permanent", "UnsubscribedRecipient"): ("UNSUBSCRIBED", "UNSUBSCRIBE", False),
     ("Permanent", "EmailValidationSuppressed"): ("SUPPRESSED", "BOUNCE", False),
     ("Permanent", "SomethingNewIn2027"): ("SUPPRESSED", "BOUNCE", False),
-    ("Transient", "General"): None,
-    ("Transient", "MailboxFull"): None,
+    ("Transient", "General"): ("WATCHED", "SOFT_BOUNCE", False),
+    ("Transient", "MailboxFull"): ("WATCHED", "SOFT_BOUNCE", False),
     ("Transient", "MessageTooLarge"): None,
     ("Transient", "CustomTimeoutExceeded"): None,
     ("Transient", "ContentRejected"): None,
     ("Transient", "AttachmentRejected"): None,
     ("Transient", "SomethingNewIn2027"): None,
-    ("Undetermined", "Undetermined"): None,
+    ("Undetermined", "Undetermined"): ("WATCHED", "SOFT_BOUNCE", False),
 }
 # (feedback type, sub-type) -> status, echo
 COMPLAINTS: dict[tuple[str | None, str | None], tuple[str, bool] | None] = {
@@ -94,6 +96,12 @@ def test_an_item_says_what_ses_said(pipeline: Pipeline) -> None:
             "echo": False,
             "first_seen_at": HAPPENED,
             "last_seen_at": HAPPENED,
+            "bounce_count": 1,
+            "soft_bounce_count": 0,
+            "complaint_count": 0,
+            "reasons": {
+                "BOUNCE": {"first_at": HAPPENED, "last_at": HAPPENED, "type": "Permanent", "sub_type": "General"}
+            },
             "events": {
                 "0100-abc/Bounce/Permanent/General": {
                     "message_id": "0100-abc",
@@ -104,6 +112,8 @@ def test_an_item_says_what_ses_said(pipeline: Pipeline) -> None:
                     "at": HAPPENED,
                 }
             },
+            "soft_bounces": {},
+            "listed_under": "BOUNCE#2026-03-02",
             "version": 1,
         }
     }
@@ -150,8 +160,63 @@ def test_a_bounce_that_names_nobody_is_no_error_where_ses_says_so(pipeline: Pipe
 def test_an_out_of_office_reply_suppresses_nobody(pipeline: Pipeline) -> None:
     document = bounce("Transient", "General", "ooto@simulator.amazonses.com")
     document["bounce"]["bouncedRecipients"] = [{"emailAddress": "ooto@simulator.amazonses.com"}]
-    pipeline.handle(raw(document))
+    for number in range(5):
+        document["mail"]["messageId"] = f"0100-{number}"
+        pipeline.handle(raw(document))
     assert pipeline.ledger() == {}
+    assert pipeline.metrics == {"Kept": 1}
+
+
+def test_of_one_transient_bounce_those_recipients_count_that_have_a_status(pipeline: Pipeline) -> None:
+    document = bounce("Transient", "General", "ann@example.com", "away@example.com")
+    document["bounce"]["bouncedRecipients"][1] = {"emailAddress": "away@example.com"}
+    pipeline.handle(raw(document))
+    assert pipeline.statuses() == {("ann@example.com", "account"): "WATCHED"}
+    assert pipeline.metrics == {"Counted": 1}
+
+
+def soft(number: int, day: int, address: str = "ann@example.com", sub_type: str = "MailboxFull") -> str:
+    at = f"2026-03-{day:02}T12:00:00.000Z"
+    return raw(bounce("Transient", sub_type, address, message_id=f"0100-soft-{number}", at=at))
+
+
+def test_soft_bounces_suppress_when_they_are_many_and_close_and_then_heal(pipeline: Pipeline) -> None:
+    """Three within seven days, as the environment says."""
+    pipeline.handle(soft(1, 1), soft(2, 2), soft(2, 2), soft(3, 20))
+    watched = pipeline.ledger()["ann@example.com", "account"]
+    assert (watched["status"], watched["soft_bounce_count"], "listed_under" in watched) == ("WATCHED", 3, False)
+    assert datetime.fromtimestamp(int(watched["expires_at"]), UTC).isoformat() == "2026-03-27T12:00:00+00:00"
+    pipeline.handle(soft(4, 21), soft(5, 27))
+    suppressed = pipeline.ledger()["ann@example.com", "account"]
+    assert (suppressed["status"], suppressed["reason"]) == ("SUPPRESSED", "SOFT_BOUNCE")
+    assert (suppressed["bounce_type"], suppressed["bounce_sub_type"]) == ("Transient", "MailboxFull")
+    assert suppressed["listed_under"] == "SOFT_BOUNCE#2026-03-27"
+    assert datetime.fromtimestamp(int(suppressed["expires_at"]), UTC).isoformat() == "2026-04-03T12:00:00+00:00"
+
+
+def test_what_does_not_heal_does_not_expire_with_what_does(pipeline: Pipeline) -> None:
+    opt_out = raw(bounce("Permanent", "UnsubscribedRecipient", "ann@example.com", message_id="0100-out"))
+    pipeline.handle(soft(1, 1), soft(2, 2), soft(3, 3))
+    pipeline.handle(opt_out)
+    item = pipeline.ledger()["ann@example.com", "account"]
+    assert (item["status"], item["reason"], "expires_at" in item) == ("UNSUBSCRIBED", "UNSUBSCRIBE", False)
+
+
+@pytest.mark.parametrize(
+    "sub_type",
+    ["MessageTooLarge", "CustomTimeoutExceeded", "ContentRejected", "AttachmentRejected", "SomethingNewIn2027"],
+)
+def test_a_soft_bounce_for_another_reason_than_the_mailbox_never_counts(pipeline: Pipeline, sub_type: str) -> None:
+    pipeline.handle(*[soft(number, number, sub_type=sub_type) for number in range(1, 6)])
+    assert pipeline.ledger() == {}
+
+
+def test_soft_bounces_can_be_left_out(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOFT_BOUNCE_THRESHOLD")
+    handler_module._settings.cache_clear()
+    pipeline.handle(*[soft(number, number) for number in range(1, 6)])
+    assert pipeline.ledger() == {}
+    assert pipeline.metrics == {"Kept": 5}
 
 
 @pytest.mark.parametrize("transport", [raw, sns])

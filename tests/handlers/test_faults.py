@@ -92,7 +92,7 @@ def test_good_recipients_are_recorded_before_their_message_is_parked_for_the_bad
 def test_every_message_ends_in_exactly_one_place(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 100 messages: hard bounces, some of them throttled, kept ones, ignored ones and garbage."""
     bodies = [hard(number) for number in range(60)]
-    bodies += [raw(bounce("Transient", "General", f"t{number}@example.com")) for number in range(10)]
+    bodies += [raw(bounce("Transient", "MessageTooLarge", f"t{number}@example.com")) for number in range(10)]
     bodies += [raw(NOT_FEEDBACK[number]) for number in range(10)]
     bodies += [f"garbage {number}" for number in range(20)]
     bodies = [bodies[place * 37 % 100] for place in range(100)]
@@ -210,10 +210,10 @@ def test_single_messages_that_sqs_refuses_to_park_stay_in_the_queue(
 def test_a_defect_with_one_message_does_not_hold_up_the_others(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read(body: str, sent_at: str) -> core.Reading:
+    def read(body: str, sent_at: str, *, soft_bounces_count: bool) -> core.Reading:
         if "0100-2" in body:
             raise KeyError("ann@example.com")
-        return core.read(body, sent_at)
+        return core.read(body, sent_at, soft_bounces_count=soft_bounces_count)
 
     monkeypatch.setattr(handler_module, "read", read)
     assert pipeline.handle(hard(1), hard(2), hard(3)) == []

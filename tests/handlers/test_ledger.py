@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from ministack.services import dynamodb as emulator
 
 from feedback import core
+from feedback.items import Fact
 from feedback.ledger import Ledger
 from tests.handlers.samples import Json, bounce, complaint, raw
 
@@ -64,11 +65,11 @@ def client() -> Iterator[Client]:
 
 
 def ledger(client: Any) -> Ledger:
-    return Ledger(client, TABLE)
+    return Ledger(client, TABLE, None)
 
 
-def observe(document: Json) -> tuple[core.Item, ...]:
-    return core.read(raw(document), "2026-03-02T08:15:35.123Z").observations
+def observe(document: Json) -> tuple[Fact, ...]:
+    return core.read(raw(document), "2026-03-02T08:15:35.123Z", soft_bounces_count=False).facts
 
 
 def test_entries_are_made_and_changed(client: Client) -> None:
@@ -111,5 +112,5 @@ def test_an_entry_made_by_hand_gets_a_version_and_loses_its_end(client: Client) 
 
 
 def test_what_could_not_be_written_is_told(client: Any) -> None:
-    failures = Ledger(client, "no-such-table").record(observe(bounce("Permanent", "General", "ann@example.com")))
+    failures = Ledger(client, "no-such-table", None).record(observe(bounce("Permanent", "General", "ann@example.com")))
     assert failures == {("ann@example.com", "account"): "ResourceNotFoundException"}

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -60,9 +62,41 @@ def test_may_mail_asks_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
         ],
         BillingMode="PAY_PER_REQUEST",
     )
-    table.put_item(Item={"address": "gone@example.com", "scope": "account", "status": "SUPPRESSED"})
+    entries: dict[str, dict[str, Any]] = {
+        "gone": {"status": "SUPPRESSED"},
+        "left": {"status": "UNSUBSCRIBED"},
+        "full": {"status": "SUPPRESSED", "expires_at": int(time.time()) + 60},
+        "healed": {"status": "SUPPRESSED", "expires_at": int(time.time()) - 60},
+        "watched": {"status": "WATCHED", "expires_at": int(time.time()) + 60},
+        "lifted": {"status": "LIFTED"},
+    }
+    for name, entry in entries.items():
+        table.put_item(Item={"address": f"{name}@example.com", "scope": "account", **entry})
     namespace: dict[str, Any] = {}
     exec(block_with("README.md", "def may_mail"), namespace)
     example = SimpleNamespace(**namespace)
-    assert example.may_mail("ledger", "Gone@example.com") is False
-    assert example.may_mail("ledger", "here@example.com") is True
+    asked = ("Gone", "left", "full", "healed", "watched", "lifted", "new")
+    may = [name for name in asked if example.may_mail("ledger", f"{name}@example.com")]
+    assert may == ["healed", "watched", "lifted", "new"]
+
+
+@pytest.mark.package
+def test_the_way_to_a_real_account_needs_no_python_and_no_node_of_the_user(tmp_path: Path) -> None:
+    (commands,) = [block for block in blocks(ROOT / "README.md", "console") if "npx cdk deploy" in block]
+    shell = [line.removeprefix("$ ") for line in commands.replace("\\\n", " ").splitlines() if line.startswith("$ ")]
+    # What would call AWS is replaced by what makes the same template.
+    shell = [
+        re.sub(r"cdk deploy", f"cdk synth --quiet --output {tmp_path}", it) for it in shell if "bootstrap" not in it
+    ]
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    run = subprocess.run(
+        ["/bin/sh", "-e"],
+        input="\n".join(shell),
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert [it.name for it in tmp_path.glob("*.template.json")] == ["Email-prod.template.json"]

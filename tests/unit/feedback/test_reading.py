@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback.core import Reading, read
+from feedback import core
+from feedback.core import Reading
+from feedback.items import SoftBounces, merge
 from ses_common.events import iso_timestamp
 from tests.handlers.samples import bounce, complaint, raw
 
@@ -25,6 +27,7 @@ PLACES = [
     ("bounce", "bouncedRecipients"),
     ("bounce", "bouncedRecipients", 0),
     ("bounce", "bouncedRecipients", 0, "emailAddress"),
+    ("bounce", "bouncedRecipients", 0, "status"),
     ("bounce", "timestamp"),
     ("bounce", "feedbackId"),
     ("mail",),
@@ -33,6 +36,10 @@ PLACES = [
     ("mail", "tags"),
     ("mail", "tags", "ses:tenant-name"),
 ]
+
+
+def read(body: str, sent_at: str) -> Reading:
+    return core.read(body, sent_at, soft_bounces_count=True)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +71,8 @@ def test_a_message_needs_little() -> None:
         "complaint": {"complainedRecipients": [{"emailAddress": "ann@example.com"}]},
         "mail": {"messageId": "0100-abc"},
     }
-    (observation,) = read(json.dumps(document), QUEUED).observations
-    assert (observation["reason"], observation["first_seen_at"]) == ("COMPLAINT", QUEUED)
+    (fact,) = read(json.dumps(document), QUEUED).facts
+    assert (fact.reason, fact.event["at"]) == ("COMPLAINT", QUEUED)
 
 
 def test_null_is_as_good_as_nothing() -> None:
@@ -75,31 +82,35 @@ def test_null_is_as_good_as_nothing() -> None:
             place[name] = None
     reading = read(raw(document), QUEUED)
     assert reading.problem is None
-    assert [it["address"] for it in reading.observations] == ["ann@example.com"]
+    assert [it.key for it in reading.facts] == [("ann@example.com", "account")]
 
 
 def test_a_display_name_that_is_no_text_does_not_keep_its_address_from_the_ledger() -> None:
-    (observation,) = read(raw(bounce("Permanent", "General", "J\ud800 Ü <ann@example.com>")), QUEUED).observations
-    assert (observation["address"], observation["original_address"]) == ("ann@example.com", "J? Ü <ann@example.com>")
+    (fact,) = read(raw(bounce("Permanent", "General", "J\ud800 Ü <ann@example.com>")), QUEUED).facts
+    assert (fact.key[0], fact.reported) == ("ann@example.com", "J? Ü <ann@example.com>")
 
 
 def test_two_spellings_of_one_recipient_are_one() -> None:
-    (observation,) = read(
-        raw(bounce("Permanent", "General", "Ann@example.com", "ann@example.com")), QUEUED
-    ).observations
-    assert len(observation["events"]) == 1
+    facts = read(raw(bounce("Permanent", "General", "ann@example.com", "Ann@example.com")), QUEUED).facts
+    assert [fact.key[0] for fact in facts] == ["ann@example.com"]
+    item = merge(None, facts, None)
+    assert (item["original_address"], item["bounce_count"]) == ("Ann@example.com", 1), (
+        "in whatever order they are named"
+    )
 
 
 def test_the_same_mail_can_bounce_and_be_complained_about() -> None:
-    one = read(raw(bounce("Permanent", "General", "ann@example.com", message_id="x")), QUEUED).observations[0]
-    two = read(raw(complaint("abuse", "ann@example.com", message_id="x")), QUEUED).observations[0]
-    assert set(one["events"]).isdisjoint(two["events"])
+    bounced = read(raw(bounce("Permanent", "General", "ann@example.com", message_id="x")), QUEUED).facts
+    complained = read(raw(complaint("abuse", "ann@example.com", message_id="x")), QUEUED).facts
+    item = merge(None, [*bounced, *complained], None)
+    assert (item["bounce_count"], item["complaint_count"]) == (1, 1)
 
 
-@given(st.sampled_from(PLACES), JSON)
+@given(st.sampled_from(PLACES), JSON, st.sampled_from(["Permanent", "Transient"]))
 @settings(deadline=None, max_examples=400)
-def test_nothing_in_a_message_makes_the_reading_fail(place: tuple[str | int, ...], value: object) -> None:
-    document = bounce("Permanent", "OnTenantSuppressionList", "ann@example.com", tenant="blue")
+def test_nothing_in_a_message_makes_the_reading_fail(place: tuple[str | int, ...], value: object, type: str) -> None:
+    sub_type = "OnTenantSuppressionList" if type == "Permanent" else "General"
+    document = bounce(type, sub_type, "ann@example.com", tenant="blue")
     parent: Any = document
     for key in place[:-1]:
         parent = parent[key]
@@ -107,6 +118,8 @@ def test_nothing_in_a_message_makes_the_reading_fail(place: tuple[str | int, ...
     reading = read(json.dumps(document), QUEUED)
     assert isinstance(reading, Reading)
     assert reading.problem is not None or reading.decision is not None or reading == Reading()
+    for fact in reading.facts:
+        assert merge(None, [fact], SoftBounces(1, 86_400))["status"] in ("SUPPRESSED", "UNSUBSCRIBED")
 
 
 @given(JSON | st.dictionaries(st.sampled_from(["Type", "Message", "Records", "detail", "detail-type"]), JSON))
