@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Names, RemovalPolicy, Size, Stack, Token
+from aws_cdk import Duration, Names, RemovalPolicy, Size, Stack
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
@@ -19,20 +19,18 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from ses_constructs._kit.athena import RESULTS, day_projection, grant_query, make_workgroup, save_queries
 from ses_constructs._kit.checks import fail, is_token
-from ses_constructs._kit.nag import acknowledge_objects
 from ses_constructs._kit.topics import is_aws_managed
 from ses_constructs.sending.lake import schema
 from ses_constructs.sending.lake.alarms import stream_alarms
 from ses_constructs.sending.lake.queries import QUERIES
-from ses_constructs.sending.lake.stream import ERRORS, EVENTS, RAW, ParquetDestination, table_arns
+from ses_constructs.sending.lake.stream import ERRORS, EVENTS, RAW, ParquetDestination
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aws_cdk import aws_cloudwatch as cloudwatch
-
-RESULTS = "results/"
 
 _RETENTION = Duration.days(400)  # thirteen months: a month and the same month a year before
 _ERROR_RETENTION = Duration.days(30)  # with _RESULT_RETENTION, what an erasure may wait for
@@ -128,7 +126,9 @@ class EventLake(Construct):
             else self._workgroup(name, scan_limit if scan_limit is not None else _SCAN_LIMIT)
         )
         """The Athena workgroup."""
-        self.queries: Mapping[str, athena.CfnNamedQuery] = self._queries()
+        self.queries: Mapping[str, athena.CfnNamedQuery] = save_queries(
+            self, QUERIES, database_name=self.database_name, workgroup_name=self.workgroup_name
+        )
         """The saved queries by name: ``delivery_funnel``, ``bounces``, ``address_history`` and so on."""
         self.alarms: Mapping[str, cloudwatch.Alarm] = stream_alarms(
             Construct(self, "Alarms"), self.stream, self.log_group, freshness=freshness, actions=alarm_actions
@@ -141,33 +141,16 @@ class EventLake(Construct):
         It may not read ``errors/`` and ``raw/``, and change nothing but results. With a workgroup of your own, access
         to the place of its results is yours to give.
         """
-        stack = Stack.of(self)
-        events = self.bucket.arn_for_objects(f"{EVENTS}*")
-        results = [self.bucket.arn_for_objects(f"{RESULTS}*")] if self._makes_results else []
-        prefixes = [f"{EVENTS}*", *([f"{RESULTS}*"] if results else [])]
-        acknowledge_objects(grantee.grant_principal, [events, *results])
-        self.encryption_key.grant(grantee, "kms:Decrypt", *(["kms:GenerateDataKey"] if results else []))
-        self._grant(grantee, ["s3:GetBucketLocation"], [self.bucket.bucket_arn])
-        self._grant(
-            grantee, ["s3:ListBucket"], [self.bucket.bucket_arn], conditions={"StringLike": {"s3:prefix": prefixes}}
-        )
-        self._grant(grantee, ["s3:GetObject"], [events, *results])
-        if results:
-            self._grant(grantee, ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], results)
-        tables = table_arns(stack, self.database_name, self.table.ref)
-        self._grant(grantee, ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"], tables)
-        workgroup = stack.format_arn(service="athena", resource="workgroup", resource_name=self.workgroup_name)
-        return self._grant(grantee, _ATHENA_ACTIONS, [workgroup])
-
-    def _grant(
-        self,
-        grantee: iam.IGrantable,
-        actions: Sequence[str],
-        resources: Sequence[str],
-        conditions: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
-    ) -> iam.Grant:
-        return iam.Grant.add_to_principal(
-            grantee=grantee, actions=list(actions), resource_arns=list(resources), conditions=conditions
+        return grant_query(
+            self,
+            grantee,
+            bucket=self.bucket,
+            encryption_key=self.encryption_key,
+            folders=[EVENTS],
+            database_name=self.database_name,
+            table_names=[self.table.ref],
+            workgroup_name=self.workgroup_name,
+            makes_results=self._makes_results,
         )
 
     def _check(
@@ -244,14 +227,8 @@ class EventLake(Construct):
 
     def _table(self, horizon: Duration) -> glue.CfnTable:
         property_ = glue.CfnTable
-        # Athena works out the partitions by itself; there is no crawler and nothing to be told of a new day.
         projection = {
-            "projection.enabled": "true",
-            f"projection.{schema.DAY}.type": "date",
-            f"projection.{schema.DAY}.format": "yyyy-MM-dd",
-            f"projection.{schema.DAY}.interval": "1",
-            f"projection.{schema.DAY}.interval.unit": "DAYS",
-            f"projection.{schema.DAY}.range": f"NOW-{_days(horizon)}DAYS,NOW",
+            **day_projection(horizon),
             f"projection.{schema.EVENT_TYPE}.type": "enum",
             f"projection.{schema.EVENT_TYPE}.values": ",".join(schema.EVENT_TYPES),
         }
@@ -311,62 +288,16 @@ class EventLake(Construct):
         return stream
 
     def _workgroup(self, name: str, scan_limit: Size) -> str:
-        property_ = athena.CfnWorkGroup
-        workgroup = athena.CfnWorkGroup(
+        return make_workgroup(
             self,
             "Workgroup",
             name=name,
             description="Queries on SES events",
-            recursive_delete_option=True,  # the list of queries that were run would keep it from being deleted
-            work_group_configuration=property_.WorkGroupConfigurationProperty(
-                enforce_work_group_configuration=True,
-                publish_cloud_watch_metrics_enabled=True,
-                bytes_scanned_cutoff_per_query=scan_limit.to_bytes(),
-                result_configuration=property_.ResultConfigurationProperty(
-                    output_location=self.bucket.s3_url_for_object(RESULTS),
-                    encryption_configuration=property_.EncryptionConfigurationProperty(
-                        encryption_option="SSE_KMS", kms_key=self.encryption_key.key_arn
-                    ),
-                ),
-            ),
-        )
-        return workgroup.ref
-
-    def _queries(self) -> dict[str, athena.CfnNamedQuery]:
-        queries = Construct(self, "Queries")
-        return {
-            query.name: athena.CfnNamedQuery(
-                queries,
-                query.name,
-                name=query.name,
-                description=query.description,
-                database=self.database_name,
-                work_group=self.workgroup_name,
-                query_string=query.sql,
-            )
-            for query in QUERIES
-        }
-
-
-# https://docs.aws.amazon.com/athena/latest/ug/workgroups-iam-policy.html
-_ATHENA_ACTIONS = (
-    "athena:BatchGetNamedQuery",
-    "athena:BatchGetQueryExecution",
-    "athena:GetNamedQuery",
-    "athena:GetQueryExecution",
-    "athena:GetQueryResults",
-    "athena:GetQueryResultsStream",
-    "athena:GetWorkGroup",
-    "athena:ListNamedQueries",
-    "athena:ListQueryExecutions",
-    "athena:StartQueryExecution",
-    "athena:StopQueryExecution",
-)
+            bucket=self.bucket,
+            encryption_key=self.encryption_key,
+            scan_limit=scan_limit,
+        ).ref
 
 
 def _column(name: str, kind: str) -> glue.CfnTable.ColumnProperty:
     return glue.CfnTable.ColumnProperty(name=name, type=kind)
-
-
-def _days(value: Duration) -> str:
-    return Token.as_string(value.to_days()) if value.is_unresolved() else str(int(value.to_days()))
