@@ -111,7 +111,9 @@ class AssemblyDeployer:
             (stack,) = self._cloudformation.describe_stacks(StackName=name)["Stacks"]
             status = str(stack["StackStatus"])
             if status == "DELETE_FAILED":
-                raise LabError(f"deleting {name}: {stack.get('StackStatusReason')}")
+                failed = [it for it in self._events(name) if it["ResourceStatus"] == "DELETE_FAILED"]
+                reasons = [f"{it['LogicalResourceId']}: {it.get('ResourceStatusReason')}" for it in failed]
+                raise LabError(f"deleting {name}: {'; '.join(reasons)}")
             if status == "DELETE_COMPLETE" or not status.endswith("IN_PROGRESS"):
                 return status
             time.sleep(0.1)

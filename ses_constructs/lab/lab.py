@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import http.client
 import json
 import os
 import shutil
 import subprocess
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from ses_constructs.lab import environment as lab_environment
 from ses_constructs.lab.errors import LabError, tail
@@ -47,6 +50,7 @@ class Lab:
         region: str = "us-east-1",
         work_dir: Path | str | None = None,
         verify_identities: Literal["at-once", "dns"] = "at-once",
+        throttle: bool = False,
     ) -> None:
         """:param port: of the AWS endpoint. Default: a free one.
 
@@ -54,12 +58,15 @@ class Lab:
         :param work_dir: for logs and synthesised apps; it is made, and stays. Default: a temporary folder, which goes.
         :param verify_identities: ``dns``: a domain can send once its DKIM records are in a Route 53 zone of the lab.
             Default: as soon as the identity exists. Addresses can send at once in any case.
+        :param throttle: whether SES refuses, as on AWS, more than one call a second to anything but sends. Default:
+            everything is taken, which makes tests faster.
         :raises LabError: for another word as verify_identities.
         """
         if verify_identities not in ("at-once", "dns"):
             raise LabError(f"verify_identities must be 'at-once' or 'dns', got {verify_identities!r}")
         self.region = region
         self._verify_identities = verify_identities
+        self._throttle = throttle
         self._port = port
         self._kept_work_dir = Path(work_dir).resolve() if work_dir is not None else None
         self._cleanup = contextlib.ExitStack()
@@ -78,6 +85,7 @@ class Lab:
                 port=self._port,
                 region=self.region,
                 verify_identities=self._verify_identities,
+                throttle=self._throttle,
                 work_dir=self._work_dir,
                 environment=lab_environment.server_environment(os.environ, self._work_dir),
             )
@@ -193,6 +201,52 @@ class Lab:
         found = self._control(f"messages?since={since}")["messages"]
         return [LabMessage(**{**message, "raw": base64.b64decode(message["raw"])}) for message in found]
 
+    def visit(
+        self, url: str, *, method: Literal["GET", "POST"] = "GET", user_agent: str = "Mozilla/5.0", ip_address: str = ""
+    ) -> str | None:
+        """Follow a tracking link of a message, load its pixel, or unsubscribe, as a mail program does.
+
+        What is asked is the lab, whatever the host of the link: its path decides, and the host goes along as ``Host``.
+
+        :param url: as it is in the message.
+        :param method: ``POST`` for the one-click unsubscription of RFC 8058.
+        :param user_agent: for the event; one with ``bot`` in it is taken for a program.
+        :param ip_address: for the event. Default: where the call comes from.
+        :returns: where the link leads to; None for the pixel and for unsubscribing.
+        :raises LabError: if there is no such link.
+        """
+        parts = urlsplit(url)
+        headers = {"Host": parts.netloc, "User-Agent": user_agent}
+        if ip_address:
+            headers["X-Forwarded-For"] = ip_address
+        connection = http.client.HTTPConnection(urlsplit(self.endpoint_url).netloc, timeout=10)
+        with contextlib.closing(connection):
+            connection.request(method, parts._replace(scheme="", netloc="").geturl(), headers=headers)
+            response = connection.getresponse()
+            if response.status >= 400:
+                raise LabError(f"visiting {url}: {response.status} {response.read().decode(errors='replace')}")
+            return response.headers["Location"]
+
+    def emit_delivery_delay(
+        self, message_id: str, recipient: str, *, delay_type: str = "General", expires_after: float = 12 * 3600
+    ) -> None:
+        """Let SES tell that a message cannot be delivered for now.
+
+        :param recipient: one of the message's.
+        :param delay_type: as in the documentation of SES, such as ``MailboxFull``.
+        :param expires_after: seconds until SES gives up. Default: 12 hours.
+        :raises LabError: if there is no such message, recipient or type.
+        """
+        order = {"delay_type": delay_type, "expires_after": expires_after}
+        self._control("delays", {"message_id": message_id, "recipient": recipient, **order})
+
+    def emit_complaint(self, message_id: str, recipient: str) -> None:
+        """Let a recipient complain; unlike with the simulator's address, this puts it on the suppression list.
+
+        :raises LabError: if there is no such message or recipient.
+        """
+        self._control("complaints", {"message_id": message_id, "recipient": recipient})
+
     def wait_for(self, look: Callable[[], T | None], *, timeout: float, describe: str) -> T:
         """Call *look* until it returns something true, and return that.
 
@@ -223,11 +277,14 @@ class Lab:
             self.session(), account=self.account, region=self.region, endpoint_url=self.endpoint_url
         )
 
-    def _control(self, path: str) -> Any:
+    def _control(self, path: str, order: Mapping[str, Any] | None = None) -> Any:
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        data = json.dumps(order).encode() if order is not None else None
         try:
-            with direct.open(f"{self.endpoint_url}/_ses_lab/{path}", timeout=10) as response:
+            with direct.open(f"{self.endpoint_url}/_ses_lab/{path}", data, timeout=10) as response:
                 return json.load(response)
+        except urllib.error.HTTPError as error:
+            raise LabError(json.load(error)["error"]) from error
         except OSError as error:
             raise LabError(f"the lab does not answer: {error}{tail(self._work_dir / SERVER_LOG)}") from error
 

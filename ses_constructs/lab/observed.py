@@ -1,8 +1,11 @@
 """What the lab's SES has seen."""
 
+import email.policy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from email.message import EmailMessage
+from email.parser import BytesParser
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +40,18 @@ class LabMessage:
     """``smtp``, ``v1`` or ``v2``."""
     raw: bytes
     """The MIME message as it would leave SES."""
+
+    @property
+    def html(self) -> str:
+        """The HTML text, with its links as they would be fetched; empty if there is none."""
+        return self._text("html")
+
+    @property
+    def text(self) -> str:
+        """The plain text; empty if there is none."""
+        return self._text("plain")
+
+    def _text(self, kind: Literal["html", "plain"]) -> str:
+        message = BytesParser(EmailMessage, policy=email.policy.default).parsebytes(self.raw)
+        part = message.get_body((kind,))
+        return str(part.get_content()) if part is not None else ""

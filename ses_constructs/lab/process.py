@@ -39,12 +39,14 @@ class Server:
         port: int | None,
         region: str,
         verify_identities: str,
+        throttle: bool,
         work_dir: Path,
         environment: Mapping[str, str],
     ) -> None:
         """:param port: of the emulator. None: a free one.
 
         :param verify_identities: ``at-once`` or ``dns``.
+        :param throttle: whether SES takes one call a second, sends apart.
         """
         self._log = work_dir / SERVER_LOG
         gateway, submission = _free_ports(2)
@@ -55,6 +57,7 @@ class Server:
             *("--port", str(gateway), "--submission-port", str(submission)),
             *("--work-dir", str(work_dir), "--region", region),
             *("--verify-identities", verify_identities),
+            *(["--throttle"] if throttle else []),
         ]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

@@ -3,6 +3,7 @@
 import json
 import uuid
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ses_constructs.lab import Lab, LabError
@@ -17,6 +18,10 @@ class Stage:
     configuration_set: str
     topic_arn: str
     queue_url: str
+
+    def client(self, service: str) -> Any:
+        """One client a service: making another one takes longer than most calls."""
+        return client(self.lab, service)
 
     @property
     def sender(self) -> str:
@@ -43,21 +48,17 @@ class Stage:
 
     def send(self, *recipients: str, **options: Any) -> str:
         options.setdefault("ConfigurationSetName", self.configuration_set)
-        sent = (
-            self.lab.session()
-            .client("sesv2")
-            .send_email(
-                FromEmailAddress=options.pop("sender", self.sender),
-                Destination={"ToAddresses": list(recipients)},
-                Content={"Simple": {"Subject": {"Data": "Hello"}, "Body": {"Text": {"Data": "Hello"}}}},
-                **options,
-            )
+        sent = self.client("sesv2").send_email(
+            FromEmailAddress=options.pop("sender", self.sender),
+            Destination={"ToAddresses": list(recipients)},
+            Content={"Simple": {"Subject": {"Data": "Hello"}, "Body": {"Text": {"Data": "Hello"}}}},
+            **options,
         )
         return str(sent["MessageId"])
 
     def received(self, count: int) -> list[dict[str, Any]]:
         """The SNS envelopes that reached the queue."""
-        sqs = self.lab.session().client("sqs")
+        sqs = self.client("sqs")
         found: list[dict[str, Any]] = []
 
         def enough() -> bool:
@@ -77,17 +78,37 @@ class Stage:
         return self.lab.wait_for(seen, timeout=10, describe="events")
 
 
-def create_stack(lab: Lab, resources: dict[str, Any]) -> dict[str, str]:
+@cache
+def client(lab: Lab, service: str) -> Any:
+    session: Any = lab.session()  # its types want the service's name as a literal
+    return session.client(service)
+
+
+def create_stack(
+    lab: Lab, resources: dict[str, Any], *, name: str | None = None, outputs: dict[str, Any] | None = None
+) -> dict[str, str]:
     """Create a stack; its failure is an error with the reason."""
-    cloudformation = lab.session().client("cloudformation")
-    name = f"T{uuid.uuid4().hex[:8]}"
-    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
+    name = name if name is not None else f"T{uuid.uuid4().hex[:8]}"
+    template = {"Resources": resources, "Outputs": outputs or {}}
+    client(lab, "cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+    return _physical_ids(lab, name, "CREATE_COMPLETE")
+
+
+def update_stack(lab: Lab, name: str, resources: dict[str, Any]) -> dict[str, str]:
+    """Update a stack; its failure is an error with the reason."""
+    template = {"Resources": resources}
+    client(lab, "cloudformation").update_stack(StackName=name, TemplateBody=json.dumps(template))
+    return _physical_ids(lab, name, "UPDATE_COMPLETE")
+
+
+def _physical_ids(lab: Lab, name: str, wanted: str) -> dict[str, str]:
+    cloudformation = client(lab, "cloudformation")
 
     def ended() -> str | None:
         (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
         return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack["StackStatus"]
 
-    if lab.wait_for(ended, timeout=20, describe="the stack") != "CREATE_COMPLETE":
+    if lab.wait_for(ended, timeout=20, describe="the stack") != wanted:
         events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
         raise LabError(str([it.get("ResourceStatusReason") for it in events if "FAILED" in it["ResourceStatus"]]))
     found = cloudformation.describe_stack_resources(StackName=name)["StackResources"]

@@ -39,3 +39,9 @@ def test_the_labs_own_example_deploys_the_feedback_example(
     exec(block_with("docs/lab.md", "with Lab() as lab"), namespace)
     assert namespace["outputs"]["FeedbackExample"]["Domain"] == "mail.example.com"
     assert "http://127.0.0.1:" in capsys.readouterr().out
+
+
+def test_the_labs_click_is_told(ses_lab: Lab) -> None:
+    namespace: dict[str, Any] = {}
+    exec(block_with("docs/lab.md", "def test_a_click_is_told"), namespace)
+    namespace["test_a_click_is_told"](ses_lab)

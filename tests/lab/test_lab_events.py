@@ -47,7 +47,7 @@ def test_a_message_with_a_virus_is_accepted_and_then_rejected(stage: Stage) -> N
     message["From"], message["To"], message["Subject"] = stage.sender, "somebody@example.net", "Invoice"
     message.set_content("See attachment.")
     message.add_attachment(EICAR.encode(), maintype="application", subtype="octet-stream", filename="invoice.exe")
-    ses = stage.lab.session().client("sesv2")
+    ses = stage.client("sesv2")
     sent = ses.send_email(Content={"Raw": {"Data": message.as_bytes()}})
     assert stage.types(sent["MessageId"], 2) == ["Send", "Reject"]
 
@@ -81,7 +81,7 @@ def test_tags_come_from_parameters_or_headers_and_the_parameters_replace(stage: 
     assert tags["ses:from-domain"] == [stage.domain]
 
     raw = f"From: {stage.sender}\r\nTo: a@example.net\r\nX-SES-MESSAGE-TAGS: one=1, two=2\r\nSubject: s\r\n\r\nHello"
-    ses = stage.lab.session().client("sesv2")
+    ses = stage.client("sesv2")
     by_header = ses.send_email(Content={"Raw": {"Data": raw.encode()}})["MessageId"]
     replaced = ses.send_email(Content={"Raw": {"Data": raw.encode()}}, EmailTags=[{"Name": "three", "Value": "3"}])[
         "MessageId"
@@ -91,6 +91,20 @@ def test_tags_come_from_parameters_or_headers_and_the_parameters_replace(stage: 
     assert "one" not in messages[replaced].tags
     assert messages[replaced].tags["three"] == ["3"]
     assert b"X-SES-MESSAGE-TAGS" not in messages[by_header].raw
+
+
+def test_mail_of_a_tenant_is_tagged_with_its_name_and_an_unknown_tenant_is_refused(stage: Stage) -> None:
+    ses, tenant = stage.client("sesv2"), f"tenant-{stage.configuration_set}"
+    ses.create_tenant(TenantName=tenant)
+    raw = f"From: {stage.sender}\r\nTo: a@example.net\r\nX-SES-TENANT: {tenant}\r\nSubject: s\r\n\r\nHello"
+    by_header = ses.send_email(Content={"Raw": {"Data": raw.encode()}})["MessageId"]
+    messages = {it.message_id: it for it in stage.lab.messages()}
+    assert messages[by_header].tags["ses:tenant-name"] == [tenant]
+    assert b"X-SES-TENANT" not in messages[by_header].raw
+    message_id = stage.send("somebody@example.net", TenantName=tenant)
+    assert next(it.tags for it in stage.lab.messages() if it.message_id == message_id)["ses:tenant-name"] == [tenant]
+    with pytest.raises(ses.exceptions.NotFoundException, match="Tenant <nowhere> does not exist"):
+        stage.send("somebody@example.net", TenantName="nowhere")
 
 
 def test_the_identitys_default_configuration_set_is_used_when_none_is_named(stage: Stage) -> None:
@@ -109,7 +123,7 @@ def test_the_identitys_default_configuration_set_is_used_when_none_is_named(stag
 
 
 def test_identity_notifications_have_the_other_shape(stage: Stage) -> None:
-    ses = stage.lab.session().client("ses")
+    ses = stage.client("ses")
     ses.set_identity_notification_topic(Identity=stage.domain, NotificationType="Bounce", SnsTopic=stage.topic_arn)
     (test,) = stage.received(1)
     assert json.loads(test["Message"])["notificationType"] == "AmazonSnsSubscriptionSucceeded"
@@ -242,7 +256,7 @@ def test_events_equal_captured_ones_key_by_key(stage: Stage, sample: str, local:
 
 
 def test_api_v1_sends_simple_raw_and_templated_mail(stage: Stage) -> None:
-    ses = stage.lab.session().client("ses")
+    ses = stage.client("ses")
     to: Any = {"ToAddresses": ["somebody@example.net"]}
     content: Any = {"Subject": {"Data": "Simple"}, "Body": {"Text": {"Data": "t"}, "Html": {"Data": "<p>h</p>"}}}
     tags: Any = [{"Name": "campaign", "Value": "autumn"}]
@@ -279,7 +293,7 @@ def test_api_v1_sends_simple_raw_and_templated_mail(stage: Stage) -> None:
 
 
 def test_api_v2_sends_from_a_template_and_with_headers_of_ones_own(stage: Stage) -> None:
-    ses = stage.lab.session().client("sesv2")
+    ses = stage.client("sesv2")
     ses.create_email_template(
         TemplateName=stage.configuration_set,
         TemplateContent={"Subject": "Hello {{name}}", "Text": "t", "Html": "<p>{{name}}</p>"},

@@ -25,7 +25,7 @@ def test_an_unknown_configuration_set_is_refused_by_both_apis(stage: Stage) -> N
         stage.send("somebody@example.net", ConfigurationSetName="nowhere")
     assert refused.value.response["Error"]["Code"] == "NotFoundException"
     with pytest.raises(ClientError) as by_v1:
-        stage.lab.session().client("ses").send_email(
+        stage.client("ses").send_email(
             Source=stage.sender,
             Destination={"ToAddresses": ["somebody@example.net"]},
             Message={"Subject": {"Data": "s"}, "Body": {"Text": {"Data": "t"}}},
@@ -49,7 +49,7 @@ def test_a_fifty_first_recipient_is_refused(stage: Stage) -> None:
 
 
 def test_a_topic_whose_policy_does_not_let_ses_in_cannot_be_a_destination(stage: Stage) -> None:
-    closed = stage.lab.session().client("sns").create_topic(Name=f"closed-{stage.configuration_set}")["TopicArn"]
+    closed = stage.client("sns").create_topic(Name=f"closed-{stage.configuration_set}")["TopicArn"]
     with pytest.raises(LabError, match="its policy does not allow it"):
         stage.publish("SEND", topic_arn=closed)
 
@@ -73,7 +73,7 @@ def test_an_encrypted_topic_needs_a_customer_key_that_lets_ses_in(
 
 def test_a_policy_for_another_configuration_set_does_not_let_this_one_in(stage: Stage) -> None:
     policy = allow_ses(stage.topic_arn, "sns:Publish", AWS_SourceArn=f"{stage.source_arn()}-other")
-    sns = stage.lab.session().client("sns")
+    sns = stage.client("sns")
     sns.set_topic_attributes(TopicArn=stage.topic_arn, AttributeName="Policy", AttributeValue=policy)
     with pytest.raises(LabError, match="its policy does not allow it"):
         stage.publish("SEND")
@@ -81,7 +81,7 @@ def test_a_policy_for_another_configuration_set_does_not_let_this_one_in(stage: 
 
 def test_a_permission_that_is_lost_later_drops_events_and_says_so(stage: Stage) -> None:
     stage.publish("SEND")
-    sns = stage.lab.session().client("sns")
+    sns = stage.client("sns")
     policy = allow_ses(stage.topic_arn, "sns:Publish", AWS_SourceAccount="111122223333")
     sns.set_topic_attributes(TopicArn=stage.topic_arn, AttributeName="Policy", AttributeValue=policy)
     message_id = stage.send("somebody@example.net")
@@ -100,7 +100,7 @@ def test_an_identity_that_exists_is_not_taken_over_by_a_stack(stage: Stage) -> N
 def test_a_record_that_is_in_the_way_stops_a_record_set_group_and_nothing_is_written(stage: Stage) -> None:
     zone = f"{uuid.uuid4().hex[:8]}.example.com"
     zone_id = stage.lab.create_hosted_zone(zone)
-    route53 = stage.lab.session().client("route53")
+    route53 = stage.client("route53")
     record = {"Name": f"taken.{zone}", "Type": "TXT", "TTL": 60, "ResourceRecords": [{"Value": '"mine"'}]}
     route53.change_resource_record_sets(
         HostedZoneId=zone_id, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}

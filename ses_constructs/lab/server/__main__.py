@@ -26,12 +26,14 @@ def main() -> int:
     parser.add_argument("--submission-port", type=int, required=True)
     parser.add_argument("--work-dir", type=Path, required=True)
     parser.add_argument("--region", required=True)
+    parser.add_argument("--throttle", action="store_true")
     parser.add_argument("--verify-identities", choices=("at-once", "dns"), default="at-once")
     options = parser.parse_args()
     # MiniStack reads its settings from the environment while it is imported, so that comes first.
     os.environ.update(_settings(options.port, options.region, options.work_dir))
 
-    from ses_constructs.lab.server.hooks import Emulator, HookMoved
+    from ses_constructs.lab.server.hooks import Emulator
+    from ses_constructs.lab.server.required import HookMoved
 
     try:
         emulator = Emulator()
@@ -71,19 +73,15 @@ async def _serve(emulator: Emulator, options: argparse.Namespace) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
-    from ses_constructs.lab.server import cloudformation
-    from ses_constructs.lab.server.api import ApiV1, ApiV2
-    from ses_constructs.lab.server.control import with_control
-    from ses_constructs.lab.server.engine import Engine
-    from ses_constructs.lab.server.identities import Identities
-    from ses_constructs.lab.server.identities_api import IdentitiesApi
+    from ses_constructs.lab.server.control import Control
+    from ses_constructs.lab.server.services import start_ses
     from ses_constructs.lab.server.smtp import Submitter
-    from ses_constructs.lab.server.verification import Verifier
+    from ses_constructs.lab.server.visits import Visits
 
-    engine = Engine(emulator, Verifier(emulator, by_dns=options.verify_identities == "dns"))
-    emulator.extend_api(v1=ApiV1(emulator, engine).around, v2=ApiV2(emulator, engine).around)
-    emulator.extend_api(v2=IdentitiesApi(emulator, Identities(emulator, engine)).around)
-    cloudformation.register(emulator, engine)
+    endpoint_url = f"http://127.0.0.1:{options.port}"
+    engine = start_ses(
+        emulator, endpoint_url=endpoint_url, by_dns=options.verify_identities == "dns", throttle=options.throttle
+    )
     submitter = Submitter(emulator, engine, port=options.submission_port, work_dir=options.work_dir)
     submitter.start()
 
@@ -100,12 +98,12 @@ async def _serve(emulator: Emulator, options: argparse.Namespace) -> None:
     config.graceful_timeout = 1
     ready = {
         "ready": True,
-        "endpoint_url": f"http://127.0.0.1:{options.port}",
+        "endpoint_url": endpoint_url,
         "submission": ["127.0.0.1", options.submission_port],
         "ca_certificate": str(submitter.ca_certificate),
         "ministack": _version(),
     }
-    application: Any = with_control(emulator.app, engine.record)
+    application: Any = Control(engine).around(Visits(engine).around(emulator.app))
     announced = asyncio.create_task(_say_when_up(options.port, ready))
     try:
         await serve(application, config, shutdown_trigger=stop.wait)

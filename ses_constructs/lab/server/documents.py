@@ -18,6 +18,14 @@ JsonObject = dict[str, Any]
 _OUTGOING_IP = "192.0.2.102"
 _REMOTE_MTA_IP = "198.51.100.21"
 _REPORTING_MTA = "a48-102.smtp-out.amazonses.com"
+# What the mail object of some events lacks.
+_LEFT_OUT = {
+    "Rendering Failure": ("headers", "commonHeaders"),
+    "DeliveryDelay": ("headers", "commonHeaders"),
+    "Open": ("sourceArn",),
+    "Click": ("sourceArn",),
+}
+_SUPPRESSED = ("OnAccountSuppressionList", "UnsubscribedRecipient")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,27 +55,24 @@ def event(mail: Mail, event_type: str, key: str, payload: JsonObject) -> JsonObj
     if event_type == "Delivery":
         tags["ses:outgoing-tls-version"] = ["TLSv1.3"]
         tags["ses:outgoing-ip"] = [_OUTGOING_IP]
-    common = {**_common_headers(mail.headers), "messageId": mail.message_id}
-    document: JsonObject = {
-        "eventType": event_type,
-        "mail": {
-            "timestamp": timestamp(mail.at),
-            "source": mail.source,
-            "sourceArn": mail.source_arn,
-            "sendingAccountId": mail.account,
-            "messageId": mail.message_id,
-            "destination": list(mail.destination),
-            "headersTruncated": False,
-            "headers": [dict(header) for header in mail.headers],
-            "commonHeaders": common,
-            "tags": tags,
-        },
+    content: JsonObject = {
+        "timestamp": timestamp(mail.at),
+        "source": mail.source,
+        "sourceArn": mail.source_arn,
+        "sendingAccountId": mail.account,
+        "messageId": mail.message_id,
+        "destination": list(mail.destination),
+        "headersTruncated": False,
+        "headers": [dict(header) for header in mail.headers],
+        "commonHeaders": {**_common_headers(mail.headers), "messageId": mail.message_id},
+        "tags": tags,
     }
-    # SES puts a bounce or complaint before the mail object, everything else after it.
-    part = {key: payload}
-    if event_type in ("Bounce", "Complaint"):
-        return {"eventType": event_type, **part, "mail": document["mail"]}
-    return {**document, **part}
+    for name in _LEFT_OUT.get(event_type, ()):
+        del content[name]
+    # SES puts these before the mail object, everything else after it.
+    if event_type in ("Bounce", "Complaint", "Click"):
+        return {"eventType": event_type, key: payload, "mail": content}
+    return {"eventType": event_type, "mail": content, key: payload}
 
 
 def notification(mail: Mail, event_type: str, key: str, payload: JsonObject, *, with_headers: bool) -> JsonObject:
@@ -103,22 +108,42 @@ def bounce(outcome: Outcome, recipients: Sequence[str], feedback_id: str, at: da
         "bouncedRecipients": bounced,
         "timestamp": timestamp(at),
     }
-    if outcome.status:
+    if outcome.bounce_sub_type in _SUPPRESSED:  # no other server was asked
+        payload["reportingMTA"] = "dns; amazonses.com"
+    elif outcome.status:
         payload["remoteMtaIp"] = _REMOTE_MTA_IP
         payload["reportingMTA"] = f"dns; {_REPORTING_MTA}"
     return payload
 
 
-def complaint(recipients: Sequence[str], feedback_id: str, at: datetime) -> JsonObject:
-    """Return the payload of a complaint, as the simulator makes it."""
-    return {
+def complaint(outcome: Outcome, recipients: Sequence[str], feedback_id: str, at: datetime) -> JsonObject:
+    """Return the payload of a complaint, as the simulator makes it, or as the suppression list does."""
+    payload: JsonObject = {
         "feedbackId": feedback_id,
-        "complaintSubType": None,
+        "complaintSubType": outcome.complaint_sub_type,
         "complainedRecipients": [{"emailAddress": recipient} for recipient in recipients],
         "timestamp": timestamp(at),
-        "userAgent": "Amazon SES Mailbox Simulator",
-        "complaintFeedbackType": "abuse",
-        "arrivalDate": timestamp(at),
+    }
+    if outcome.complaint_sub_type is None:  # somebody did complain
+        payload["userAgent"] = "Amazon SES Mailbox Simulator"
+        payload["complaintFeedbackType"] = "abuse"
+        payload["arrivalDate"] = timestamp(at)
+    return payload
+
+
+def delay(delay_type: str, recipient: str, at: datetime, expires_after: float) -> JsonObject:
+    """Return the payload of a delayed delivery. :param expires_after: seconds until SES gives up."""
+    delayed = {
+        "emailAddress": recipient,
+        "status": "4.4.1",
+        "diagnosticCode": "smtp; 421 4.4.1 Unable to connect to remote host",
+    }
+    return {
+        "timestamp": timestamp(at),
+        "delayType": delay_type,
+        "expirationTime": timestamp(at + timedelta(seconds=expires_after)),
+        "delayedRecipients": [delayed],
+        "reportingMTA": _REPORTING_MTA,
     }
 
 

@@ -38,3 +38,13 @@ def no_configuration_set(name: str) -> SesError:
 def invalid(message: str) -> SesError:
     """Refuse a parameter that breaks a rule."""
     return SesError("BadRequestException", message, v1_code="InvalidParameterValue")
+
+
+def not_found(what: str) -> SesError:
+    """Refuse what is not there."""
+    return SesError("NotFoundException", f"{what} does not exist.", status=404)
+
+
+def already_exists(what: str) -> SesError:
+    """Refuse what is there already."""
+    return SesError("AlreadyExistsException", f"{what} already exists.")

@@ -61,7 +61,7 @@ class Identities:
         mail_from = {key: value for key, value in (record.get("MailFromAttributes") or {}).items() if value}
         if "MailFromDomain" in mail_from:
             mail_from["MailFromDomainStatus"] = self._engine.verifier.mail_from_status(mail_from["MailFromDomain"])
-        settings = self._engine.notifications.of(self._emulator.region, name)
+        settings = self._engine.publisher.notifications.of(self._emulator.region, name)
         description: JsonObject = {
             "IdentityType": record["IdentityType"],
             "FeedbackForwardingStatus": settings.forwarding,
@@ -82,7 +82,7 @@ class Identities:
         """Delete an identity with its policies and notification settings."""
         self._record(name)
         self._emulator.remove_identity(name)
-        self._engine.notifications.forget(self._emulator.region, name)
+        self._engine.publisher.notifications.forget(self._emulator.region, name)
 
     def set_dkim_enabled(self, name: str, enabled: bool) -> None:
         """Sign mail, or do not."""
@@ -101,7 +101,7 @@ class Identities:
     def set_forwarding(self, name: str, enabled: bool) -> None:
         """Mail feedback to the sender, or do not; unlike API v1, v2 does not ask for topics first."""
         self._record(name)
-        self._engine.notifications.of(self._emulator.region, name).forwarding = enabled
+        self._engine.publisher.notifications.of(self._emulator.region, name).forwarding = enabled
 
     def set_mail_from(self, name: str, domain: str | None, behavior: str) -> None:
         """Set the MAIL FROM domain; None: no own one."""
@@ -186,5 +186,5 @@ class Identities:
             resources = {statement["Resource"] for statement in statements}
         except (ValueError, KeyError, TypeError) as error:
             raise invalid(f"The policy is invalid: {error}") from error
-        if resources != {self._engine.arn("identity", name)}:
+        if resources != {self._emulator.ses_arn("identity", name)}:
             raise invalid(f"The policy is invalid: its resource must be the identity {name}, got {sorted(resources)}")

@@ -127,7 +127,7 @@ class _Handler:
     def _denied(self, user: str, source: str) -> str | None:
         action = "ses:SendRawEmail"
         domain = mime.bare(source).rpartition("@")[2]
-        resource = self._engine.arn("identity", domain)
+        resource = self._emulator.ses_arn("identity", domain)
         if self._emulator.user_may(user, action, resource):
             return None
         who = f"arn:aws:iam::{self._emulator.account}:user/{user}"

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from ses_constructs.lab.server import hooks
+from ses_constructs.lab.server import required
 
 
 def test_every_hook_is_where_the_installed_ministack_has_it() -> None:
-    hooks.check()
+    required.check()
 
 
 @pytest.mark.parametrize(
@@ -31,5 +31,5 @@ def test_a_hook_that_has_moved_is_named_with_the_version(name: str, replacement:
             contents[attribute] = replacement
         return SimpleNamespace(**contents)  # type: ignore[return-value]  # stands in for the module
 
-    with pytest.raises(hooks.HookMoved, match=rf"MiniStack 1\.5\.33 does not fit .* moved: {name};"):
-        hooks.check(load)
+    with pytest.raises(required.HookMoved, match=rf"MiniStack 1\.5\.33 does not fit .* moved: {name};"):
+        required.check(load)

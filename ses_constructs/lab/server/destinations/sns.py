@@ -1,4 +1,4 @@
-"""Where events go: the event destinations of configuration sets, and the notification topics of identities.
+"""SNS topics: of event destinations, and of identities.
 
 A topic is checked when it is set and again at each publish, as on AWS: its policy and, if it is encrypted, its key's
 policy must let SES in. See https://docs.aws.amazon.com/ses/latest/dg/configure-sns-notifications.html.
@@ -11,21 +11,13 @@ from typing import TYPE_CHECKING, Any
 from ses_constructs.lab.server.hooks import pretty
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
+    from ses_constructs.lab.server.destinations.event import Event
     from ses_constructs.lab.server.hooks import Emulator
 
 VALIDATION_MESSAGE = "Successfully validated SNS topic for Amazon SES event publishing."
 _EVENT_SUBJECT = "Amazon SES Email Event Notification"
-_EVENT_NAMES = {"Rendering Failure": "RENDERING_FAILURE", "DeliveryDelay": "DELIVERY_DELAY"}
-
-
-def listening(configuration_set: Mapping[str, Any], event_type: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield name and definition of each destination that wants the event."""
-    wanted = _EVENT_NAMES.get(event_type, event_type.upper())
-    for name, definition in (configuration_set.get("EventDestinations") or {}).items():
-        if definition.get("Enabled") and wanted in definition.get("MatchingEventTypes", ()):
-            yield name, definition
 
 
 class SnsTopics:
@@ -46,18 +38,24 @@ class SnsTopics:
         key_id = attributes.get("KmsMasterKeyId")
         return self._key_problem(key_id, source_arn) if key_id else None
 
-    def validate(self, topic_arn: str, source_arn: str) -> str | None:
+    def arn(self, target: Mapping[str, Any]) -> str:
+        """Return the topic of an event destination."""
+        return str(target.get("TopicArn"))
+
+    def check(self, target: Mapping[str, Any], source_arn: str) -> str | None:
         """Return why a topic cannot be an event destination; else tell it so with a message that is no JSON."""
+        topic_arn = self.arn(target)
         problem = self.problem(topic_arn, source_arn)
         if problem is None:
             self._emulator.publish(topic_arn, VALIDATION_MESSAGE, "")
         return problem
 
-    def publish_event(self, topic_arn: str, source_arn: str, document: Mapping[str, Any]) -> str | None:
+    def publish(self, target: Mapping[str, Any], event: Event) -> str | None:
         """Publish an event of a configuration set, or return why not. The message ends with a newline."""
-        problem = self.problem(topic_arn, source_arn)
+        topic_arn = self.arn(target)
+        problem = self.problem(topic_arn, event.source_arn)
         if problem is None:
-            self._emulator.publish(topic_arn, f"{pretty(document)}\n", _EVENT_SUBJECT)
+            self._emulator.publish(topic_arn, f"{pretty(event.document)}\n", _EVENT_SUBJECT)
         return problem
 
     def publish_notification(self, topic_arn: str, source_arn: str, document: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,119 @@
+"""What the lab relies on in MiniStack.
+
+It is checked at start: a version where something has moved stops the lab with an error that names it, before anything
+goes quietly wrong.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+_CLOUDFORMATION = "services.cloudformation"
+_PROVISIONERS = f"{_CLOUDFORMATION}.provisioners"
+# Attribute of a MiniStack module -> the parameters it must take; None for data.
+REQUIRED: dict[str, tuple[str, ...] | None] = {
+    "app.app": ("scope", "receive", "send"),
+    "core.iam_evaluator.EvalContext": (
+        "principal_arn",
+        "principal_type",
+        "principal_account",
+        "action",
+        "resource_arn",
+    ),
+    "core.iam_evaluator.evaluate": ("ctx", "policies", "limits"),
+    "core.iam_evaluator.evaluate_resource_policy": ("doc", "ctx", "service"),
+    "core.iam_evaluator._gather_role_policies": ("role_name", "account_id"),
+    "core.iam_evaluator._gather_user_policies": ("user_name", "account_id"),
+    "core.responses.AccountRegionScopedDict": None,
+    "core.responses.get_account_id": (),
+    "core.responses.get_region": (),
+    f"{_CLOUDFORMATION}._change_sets": None,
+    f"{_CLOUDFORMATION}._stacks": None,
+    f"{_CLOUDFORMATION}.handlers._ACTION_HANDLERS": None,
+    "services.cloudwatch._put_metric_data": ("params", "cbor_data", "is_cbor", "is_json"),
+    "services.dynamodb._tables": None,
+    "services.eventbridge._put_events": ("data", "allow_aws_source"),
+    "services.firehose._put_record_batch": ("data",),
+    "services.firehose._streams": None,
+    "services.iam._access_keys": None,
+    "services.iam._roles": None,
+    "services.kms._resolve_key": ("key_id_or_arn",),
+    "services.route53._lock": None,
+    "services.route53._records": None,
+    "services.route53._zones": None,
+    "services.route53._rs_key": ("rs",),
+    "services.ses._dkim_tokens": ("domain",),
+    "services.ses._error": ("code", "message", "status"),
+    "services.ses._identities": None,
+    "services.ses._iso_now": (),
+    "services.ses._sent_emails_list": (),
+    "services.ses._templates": None,
+    "services.ses._xml": ("status", "root_tag", "inner"),
+    "services.ses.handle_request": ("method", "path", "headers", "body", "query_params"),
+    "services.ses_v2._config_sets": None,
+    "services.ses_v2._create_config_set": ("name", "data"),
+    "services.ses_v2._dedicated_ip_pools": None,
+    "services.ses_v2._event_destination": ("definition",),
+    "services.ses_v2._identities": None,
+    "services.ses_v2._json_err": ("code", "message", "status"),
+    "services.ses_v2._put_config_set_option": ("rec", "key", "value"),
+    "services.ses_v2._put_event_destination": ("name", "dest_name", "definition", "create"),
+    "services.ses_v2._resolve_send_template": ("tpl",),
+    "services.ses_v2._tenants": None,
+    "services.ses_v2.handle_request": ("method", "path", "headers", "body", "query_params"),
+    "services.sns._find_subscription": ("topic_arn", "sub_arn"),
+    "services.sns._sub_arn_to_topic": None,
+    "services.sns._topics": None,
+    "services.sns.publish_internal": ("topic_arn", "message", "subject"),
+    f"{_PROVISIONERS}._RESOURCE_HANDLERS": None,
+    f"{_PROVISIONERS}._delete_predecessor": ("delete_fn",),
+    f"{_PROVISIONERS}._r53_record_set_build_rs": ("props",),
+    f"{_PROVISIONERS}._r53_resolve_hosted_zone_id": ("props",),
+    f"{_PROVISIONERS}._physical_name": ("stack_name", "logical_id"),
+    f"{_PROVISIONERS}._ses_configuration_set_create": ("logical_id", "props", "stack_name"),
+    f"{_PROVISIONERS}._ses_configuration_set_delete": ("physical_id", "props"),
+    f"{_PROVISIONERS}._ses_configuration_set_update": ("physical_id", "old_props", "new_props", "stack_name"),
+    f"{_PROVISIONERS}._ses_configuration_set_event_destination_delete": ("physical_id", "props"),
+    f"{_PROVISIONERS}._ses_event_destination_definition": ("destination",),
+    f"{_PROVISIONERS}._ses_email_identity_create": ("logical_id", "props", "stack_name"),
+    f"{_PROVISIONERS}._ses_email_identity_delete": ("physical_id", "props"),
+    f"{_PROVISIONERS}._ses_email_identity_update": ("physical_id", "old_props", "new_props", "stack_name"),
+    f"{_PROVISIONERS}._sns_sub_attributes": ("props",),
+    f"{_PROVISIONERS}._sns_sub_create": ("logical_id", "props", "stack_name"),
+    f"{_PROVISIONERS}._sns_sub_delete": ("physical_id", "props"),
+    f"{_PROVISIONERS}._sns_sub_update": ("physical_id", "old_props", "new_props", "stack_name"),
+}
+
+
+class HookMoved(Exception):
+    """The installed MiniStack is not the one that the lab was built for."""
+
+
+def check(load: Callable[[str], ModuleType] = importlib.import_module) -> None:
+    """Check everything in :data:`REQUIRED`.
+
+    :param load: how to load a module by name.
+    :raises HookMoved: naming the version and what has moved.
+    """
+    moved = [name for name, parameters in REQUIRED.items() if not _is_there(name, parameters, load)]
+    if moved:
+        raise HookMoved(
+            f"MiniStack {version('ministack')} does not fit this version of ses-constructs, for these have moved: "
+            f"{', '.join(moved)}; install the version that `pip install 'ses-constructs[lab]'` asks for"
+        )
+
+
+def _is_there(name: str, parameters: tuple[str, ...] | None, load: Callable[[str], ModuleType]) -> bool:
+    module, _, attribute = f"ministack.{name}".rpartition(".")
+    try:
+        found = getattr(load(module), attribute)
+    except (ImportError, AttributeError):
+        return False
+    return parameters is None or list(inspect.signature(found).parameters)[: len(parameters)] == list(parameters)
