@@ -30,13 +30,14 @@ class EmailStack(cdk.Stack):
 
         :param hosted_zone_id: the Route 53 zone of the domain or of one of its parents.
         :param hosted_zone_name: that zone's name.
-        :param removal_policy: what becomes of identity, DNS records and suppression table when the stack is destroyed.
+        :param removal_policy: what becomes of identity, configuration set, DNS records and suppression table when the
+            stack is destroyed.
         """
         super().__init__(scope, id, **kwargs)
         zone = route53.HostedZone.from_hosted_zone_attributes(
             self, "Zone", hosted_zone_id=hosted_zone_id, zone_name=hosted_zone_name
         )
-        configuration_set = SendingConfigurationSet(self, "ConfigurationSet")
+        configuration_set = SendingConfigurationSet(self, "ConfigurationSet", removal_policy=removal_policy)
         identity = DomainIdentity(
             self,
             "Identity",
@@ -52,6 +53,9 @@ class EmailStack(cdk.Stack):
             "ConfigurationSetName": configuration_set.configuration_set_name,
             "SuppressionTableName": feedback.table.table_name,
             "FeedbackDeadLetterQueueUrl": feedback.dead_letter_queue.queue_url,
+            # What `aws sqs start-message-move-task` asks for.
+            "FeedbackDeadLetterQueueArn": feedback.dead_letter_queue.queue_arn,
+            "FeedbackQueueArn": feedback.queue.queue_arn,
         }.items():
             cdk.CfnOutput(self, name, value=value)
 

@@ -53,6 +53,7 @@ def by_hand(stack: "cdk.Stack", domains: list[str]) -> None:
         configuration_set = ses.ConfigurationSet(
             stack, f"Set{number}", tls_policy=ses.ConfigurationSetTlsPolicy.REQUIRE, reputation_metrics=True
         )
+        configuration_set.apply_removal_policy(RemovalPolicy.RETAIN)
         for event in EVENTS:
             configuration_set.add_event_destination(
                 event, destination=ses.EventDestination.sns_topic(topic), events=[ses.EmailSendingEvent[event]]

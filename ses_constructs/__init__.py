@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ses_constructs.feedback import FeedbackPipeline, SoftBounces
+    from ses_constructs.feedback.changes import SuppressionChanges
+    from ses_constructs.feedback.reaction import SuppressionReaction
     from ses_constructs.identity import (
         Bimi,
         CrossAccountDnsRole,
@@ -26,11 +28,33 @@ if TYPE_CHECKING:
     from ses_constructs.identity.notifications import IdentityNotifications
     from ses_constructs.identity.sending_policy import IdentitySendingPolicy
     from ses_constructs.identity.verification import IdentityVerification
-    from ses_constructs.sending import EventType, SendingConfigurationSet, SnsEventDestination
+    from ses_constructs.sending import (
+        AccountEventType,
+        CloudWatchEventDestination,
+        DedicatedIpPool,
+        Dimension,
+        EmailTemplate,
+        EventBridgeDestination,
+        EventType,
+        FirehoseEventDestination,
+        MessageTag,
+        SendingConfigurationSet,
+        SesAccountEvents,
+        SesEventRule,
+        SnsEventDestination,
+    )
+    from ses_constructs.sending.anymail import AnymailSubscription
+    from ses_constructs.sending.lake.event_lake import EventLake
+    from ses_constructs.sending.tracking_domain import TrackingDomain
 
 __all__ = [
+    "AccountEventType",
+    "AnymailSubscription",
     "Bimi",
+    "CloudWatchEventDestination",
     "CrossAccountDnsRole",
+    "DedicatedIpPool",
+    "Dimension",
     "Dkim",
     "Dmarc",
     "DmarcReportAuthorisation",
@@ -38,23 +62,38 @@ __all__ = [
     "DnsRecord",
     "DomainIdentity",
     "EmailAddressIdentity",
+    "EmailTemplate",
+    "EventBridgeDestination",
+    "EventLake",
     "EventType",
     "FeedbackPipeline",
+    "FirehoseEventDestination",
     "IdentityNotifications",
     "IdentitySendingPolicy",
     "IdentityVerification",
+    "MessageTag",
     "MtaSts",
     "SendingConfigurationSet",
+    "SesAccountEvents",
+    "SesEventRule",
     "SnsEventDestination",
     "SoftBounces",
     "Spf",
+    "SuppressionChanges",
+    "SuppressionReaction",
     "TlsRpt",
+    "TrackingDomain",
 ]
 
 # Some are not handed on by their folder: they load Lambda or CloudFront, which most programs do without.
 _FOLDERS = {
+    "AccountEventType": "sending",
+    "AnymailSubscription": "sending.anymail",
     "Bimi": "identity",
+    "CloudWatchEventDestination": "sending",
     "CrossAccountDnsRole": "identity",
+    "DedicatedIpPool": "sending",
+    "Dimension": "sending",
     "Dkim": "identity",
     "Dmarc": "identity",
     "DmarcReportAuthorisation": "identity",
@@ -62,17 +101,27 @@ _FOLDERS = {
     "DnsRecord": "identity",
     "DomainIdentity": "identity",
     "EmailAddressIdentity": "identity",
+    "EmailTemplate": "sending",
+    "EventBridgeDestination": "sending",
+    "EventLake": "sending.lake.event_lake",
     "EventType": "sending",
     "FeedbackPipeline": "feedback",
+    "FirehoseEventDestination": "sending",
     "IdentityNotifications": "identity.notifications",
     "IdentitySendingPolicy": "identity.sending_policy",
     "IdentityVerification": "identity.verification",
+    "MessageTag": "sending",
     "MtaSts": "identity.mta_sts",
     "SendingConfigurationSet": "sending",
+    "SesAccountEvents": "sending",
+    "SesEventRule": "sending",
     "SnsEventDestination": "sending",
     "SoftBounces": "feedback",
     "Spf": "identity",
+    "SuppressionChanges": "feedback.changes",
+    "SuppressionReaction": "feedback.reaction",
     "TlsRpt": "identity",
+    "TrackingDomain": "sending.tracking_domain",
 }
 
 

@@ -31,8 +31,8 @@ zone = route53.HostedZone.from_hosted_zone_attributes(
     zone_name=zone_name,
 )
 
-receipts = SendingConfigurationSet(stack, "Receipts")
-news = SendingConfigurationSet(stack, "News")
+receipts = SendingConfigurationSet(stack, "Receipts", removal_policy=cdk.RemovalPolicy.DESTROY)
+news = SendingConfigurationSet(stack, "News", removal_policy=cdk.RemovalPolicy.DESTROY)
 # Besides the feedback, a topic of its own for whoever wants to know what was delivered.
 delivered = news.publish_to_sns("Delivered", events=[EventType.DELIVERY, EventType.DELIVERY_DELAY])
 

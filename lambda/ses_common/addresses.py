@@ -49,3 +49,12 @@ def _to_ascii(domain: str) -> str:
         return domain.encode("idna").decode().lower()
     except UnicodeError:  # IDNA 2003 does not know every name that IDNA 2008 allows
         return domain.lower()
+
+
+def spellings(reported: str, normalised: str) -> list[str]:
+    """Return *normalised* and, where it differs, the bare address in *reported*, with upper case where that has it.
+
+    For SES's own lists, which tell upper from lower case.
+    """
+    match = _BARE.fullmatch(reported.strip()) or _NAMED.search(reported.strip())
+    return list(dict.fromkeys([normalised, "@".join(match.groups())])) if match is not None else [normalised]

@@ -12,9 +12,13 @@ T = TypeVar("T")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
 
 
-def fail(scope: Construct, parameter: str, rule: str, value: object) -> NoReturn:
-    """Raise the ValueError that every check raises. The path costs a call into the CDK, so it is read only here."""
-    raise ValueError(f"{scope.node.path}: {parameter} {rule}, got {value!r}")
+def fail(scope: Construct, parameter: str, rule: str, value: object, *, id: str | None = None) -> NoReturn:
+    """Raise the ValueError that every check raises. The path costs a call into the CDK, so it is read only here.
+
+    :param id: id of a construct in *scope* that is not made yet, for the CDK's own would refuse the value its way.
+    """
+    path = scope.node.path if id is None else f"{scope.node.path}/{id}".removeprefix("/")
+    raise ValueError(f"{path}: {parameter} {rule}, got {value!r}")
 
 
 def is_token(value: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_ses as ses
@@ -44,6 +44,25 @@ def checked_topic(scope: Construct, parameter: str, topic: sns.ITopic) -> _Topic
     if known.problem is not None:
         fail(scope, parameter, *known.problem)
     return known
+
+
+# Topics by their ARN alone whose policy lets SES in already.
+_open: WeakSet[sns.ITopic] = WeakSet()
+
+
+def open_topic(scope: Construct, id: str, topic: sns.ITopic) -> sns.ITopic:
+    """Return *topic* by its ARN alone, for other stacks: whoever gets it adds no statement that refers back to them.
+
+    The caller has let SES in already, at the topic and its key.
+    """
+    by_arn = sns.Topic.from_topic_arn(scope, id, topic.topic_arn)
+    _open.add(by_arn)
+    return by_arn
+
+
+def lets_ses_in(topic: sns.ITopic) -> bool:
+    """Whether the topic comes from :func:`open_topic`, so that nobody need be warned that it is imported."""
+    return topic in _open
 
 
 def is_aws_managed(key_id: str) -> bool:

@@ -6,9 +6,9 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-sqs-as-subscriber.html.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
-from aws_cdk import ArnFormat, Aws, Duration, Fn, RemovalPolicy, Stack, Token
+from aws_cdk import Aws, Duration, Fn, RemovalPolicy, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -18,34 +18,47 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from ses_constructs._kit.checks import fail, items
+from ses_constructs._kit.checks import fail
 from ses_constructs._kit.functions import make_function
-from ses_constructs._kit.keys import allow_service, grant_use
-from ses_constructs._kit.topics import checked_topic
+from ses_constructs._kit.keys import checked_key, distinct_keys, grant_use
+from ses_constructs._kit.stacks import same_place, stack_of
 from ses_constructs.feedback import ledger
+from ses_constructs.feedback.arguments import (
+    age_seconds,
+    batching_seconds,
+    check_jump_threshold,
+    check_removal_policy,
+    check_table,
+    check_whole_number,
+)
+from ses_constructs.feedback.operations import FeedbackMetrics, make_alarms, make_widgets
+from ses_constructs.feedback.queues import Delivery, check_queues, make_main_queue, make_queue
 from ses_constructs.feedback.soft_bounces import SoftBounces
-from ses_constructs.sending import EventType, SendingConfigurationSet
+from ses_constructs.feedback.sources import Publishing, Sources, Subscriptions, sorted_sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aws_cdk import aws_events as events
+
+    from ses_constructs.feedback.changes import SuppressionChanges
     from ses_constructs.identity import SendingIdentity
+    from ses_constructs.sending.configuration_set import AnyConfigurationSet
 
-_RETENTION = Duration.days(14)  # the most that SQS offers
 _TIMEOUT = Duration.seconds(30)
-# Six times the function's timeout, so that a message is not handed out again while the function has it:
-# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-_VISIBILITY_TIMEOUT = Duration.seconds(180)
 _BATCH_SIZE = 100
-_BATCHING_WINDOW = Duration.seconds(1)  # a batch above ten messages needs a window
 
 
-class FeedbackPipeline(Construct):
+class FeedbackPipeline(FeedbackMetrics, Construct):
     """Keep on record who must not be mailed again, and lose no bounce and no complaint on the way.
 
     Defines: a topic (for configuration sets and identities), a queue with its dead-letter queue, the function, the
-    suppression table, one key that encrypts all of them, and an alarm each for dead letters and for messages that wait
-    too long.
+    suppression table, one key that encrypts all of them, and an alarm each for dead letters, messages that wait too
+    long, errors and throttles of the function, and a sudden jump of bounces.
+
+    Sources, and whatever you pass, may be in other stacks of the same account and region. The stacks of configuration
+    sets and identities are then deployed after the pipeline's, and policies allow what there is of the kind in the
+    account, for they cannot name it.
     """
 
     def __init__(
@@ -53,15 +66,18 @@ class FeedbackPipeline(Construct):
         scope: Construct,
         id: str,
         *,
-        sources: Sequence[SendingConfigurationSet | SendingIdentity | sns.ITopic],
+        sources: Sequence[AnyConfigurationSet | SendingIdentity | sns.ITopic],
         topic: sns.ITopic | None = None,
         queue: sqs.IQueue | None = None,
         dead_letter_queue: sqs.IQueue | None = None,
         table: dynamodb.ITable | None = None,
         encryption_key: kms.IKey | None = None,
         max_receive_count: int = 5,
+        max_concurrency: int | None = None,
+        batching_window: Duration | None = None,
         soft_bounces: SoftBounces | None = SoftBounces(),  # noqa: B008 - a frozen value, and the default to be seen
         age_threshold: Duration | None = None,
+        jump_threshold: float | None = 4,
         alarm_actions: Sequence[cloudwatch.IAlarmAction] = (),
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
@@ -70,81 +86,104 @@ class FeedbackPipeline(Construct):
             all its mail: of mail with a configuration set among *sources* it is a second word on the same.
 
         :param topic: your topic for the configuration sets and identities among *sources*. Default: a new one.
-        :param queue: your queue. It must redrive to *dead_letter_queue* after *max_receive_count* receives, and hide
-            messages for at least 180 seconds. Default: a new one that keeps messages for 14 days.
+        :param queue: your standard queue. It must redrive to *dead_letter_queue* after *max_receive_count* receives,
+            and hide messages for at least 180 seconds, six times the function's timeout, and *batching_window*.
+            Default: a new one that does, and keeps messages for 14 days.
         :param dead_letter_queue: your dead-letter queue; goes together with *queue*.
         :param table: your table with partition key ``address`` and sort key ``scope``, both strings. Default: a new
             one with point-in-time recovery and deletion protection. Lists by reason and day need the index
             ``by_reason_and_day`` of docs/ledger.md.
-        :param encryption_key: customer managed key for everything made here. Default: a new one. If an existing
-            *topic*, *queue* or *table* is encrypted with another key, the CDK must know it there.
+        :param encryption_key: customer managed key for everything made here; not an alias. Default: a new one. If an
+            existing *topic*, *queue* or *table* is encrypted with another key, the CDK must know it there.
         :param max_receive_count: how often a message is tried before it becomes a dead letter. 1 to 1,000.
+        :param max_concurrency: how many instances of the function run at once at most, 2 to 1,000. Default: as many as
+            the account has. See https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html.
+        :param batching_window: how long messages are collected, so that the function records up to 100 at once; 1 to
+            300 whole seconds. Default: 1 second.
         :param soft_bounces: when bounces that may pass suppress an address. None: never, and they leave no trace.
         :param age_threshold: alarm when a message has waited this long. Default: 15 minutes.
-        :param alarm_actions: what both alarms do. Default: nothing, they are only seen.
+        :param jump_threshold: alarm when more addresses are suppressed within an hour than the two weeks before lead to
+            expect, by this many standard deviations; never below ten an hour. None for no such alarm.
+        :param alarm_actions: what all alarms do. Default: nothing, they are only seen.
         :param removal_policy: what becomes of table and key when they leave the stack. Default: both are kept; the key
             not if its first deployment is rolled back, for then there is nothing to read with it. ``DESTROY`` also
             lifts the deletion protection of the table.
-        :raises ValueError: for sources that are empty or of another kind, a FIFO topic, a queue without its dead-letter
-            queue or the reverse, or max_receive_count out of range.
+        :raises ValueError: for what is empty, out of range or of another kind; for a resource of another account or
+            region; for a topic or queue that SES or SNS cannot deliver to; for a queue that does not go with the
+            pipeline, or without its dead-letter queue; for a table with other keys; or for stacks that could not be
+            deployed because each needs the other.
         """
         super().__init__(scope, id)
-        self._check(sources, topic, queue, dead_letter_queue, max_receive_count)
-        sets = [source for source in sources if isinstance(source, SendingConfigurationSet)]
-        identities = [source for source in sources if _is_identity(source)]
-        topics = [source for source in sources if _is_topic(source)]
-        for given in topics:
-            checked_topic(self, "sources", given)
+        self._pipeline_name = self.node.path
+        check_whole_number(self, "max_receive_count", max_receive_count, 1, 1000)
+        if max_concurrency is not None:
+            check_whole_number(self, "max_concurrency", max_concurrency, 2, 1000)
+        if jump_threshold is not None:
+            check_jump_threshold(self, jump_threshold)
+        check_removal_policy(self, removal_policy)
+        window, age = batching_seconds(self, batching_window), age_seconds(self, age_threshold)
+        delivery = Delivery(max_receive_count, 6 * int(_TIMEOUT.to_seconds()) + window)
+        given = sorted_sources(self, sources, topic)
+        if encryption_key is not None:
+            checked_key(self, "encryption_key", encryption_key)
+            same_place(self, "encryption_key", encryption_key, encryption_key.key_arn)
+        if table is not None:
+            check_table(self, table)
+        if (queue is None) != (dead_letter_queue is None):
+            alone = "queue" if queue is not None else "dead_letter_queue"
+            fail(self, "queue and dead_letter_queue", "must be given together", f"{alone} alone")
+        if queue is not None and dead_letter_queue is not None:
+            check_queues(self, queue, dead_letter_queue, delivery)
 
         self.encryption_key: kms.IKey = encryption_key if encryption_key is not None else self._key(removal_policy)
         """The key that encrypts what was made here."""
-        self.topic: sns.ITopic | None = topic
+        own_topic: sns.ITopic | None = None
+        if given.publishers and topic is None:
+            own_topic = sns.Topic(self, "Topic", master_key=self.encryption_key, enforce_ssl=True)
+        self.topic: sns.ITopic | None = topic if topic is not None else own_topic
         """Where the configuration sets and identities publish to; None if no source is one."""
-        if (sets or identities) and self.topic is None:
-            self.topic = sns.Topic(self, "Topic", master_key=self.encryption_key, enforce_ssl=True)
-
         self.dead_letter_queue: sqs.IQueue = (
-            dead_letter_queue if dead_letter_queue is not None else self._queue("DeadLetterQueue")
+            dead_letter_queue
+            if dead_letter_queue is not None
+            else make_queue(self, "DeadLetterQueue", self.encryption_key)
         )
         """Messages that could not be recorded, each with its reason in the message attributes."""
-        self.queue: sqs.IQueue = queue if queue is not None else self._main_queue(max_receive_count)
-        """Messages on their way to the function."""
-        subscriptions = self._subscribe([*topics, *([self.topic] if self.topic is not None else [])])
-        for configuration_set in sets:
-            destination = configuration_set.publish_to_sns(
-                "Feedback", events=[EventType.BOUNCE, EventType.COMPLAINT], topic=self.topic
+        self.queue: sqs.IQueue = (
+            queue
+            if queue is not None
+            else make_main_queue(
+                self, "Queue", self.encryption_key, dead_letter_queue=self.dead_letter_queue, delivery=delivery
             )
-            # Deployed after the way to the queue is open, and deleted before it is closed: no event falls between.
-            destination.node.add_dependency(*subscriptions)
-        for identity in identities:
-            assert self.topic is not None
-            identity.set_notification_topic(self.topic).node.add_dependency(*subscriptions)
-
+        )
+        """Messages on their way to the function."""
         self.table: dynamodb.ITable = (
             table if table is not None else ledger.suppression_table(self, "Table", self.encryption_key, removal_policy)
         )
         """The suppression ledger."""
-        self.function: lambda_.Function = self._function(max_receive_count, soft_bounces)
+        self._connect(given, own_topic)
+        self.function: lambda_.Function = self._function(max_receive_count, max_concurrency, window, soft_bounces)
         """The function that decides and records."""
 
-        self.dead_letter_alarm: cloudwatch.Alarm = self._alarm(
-            "DeadLetterAlarm",
-            metric=self.dead_letter_queue.metric_approximate_number_of_messages_visible(
-                period=Duration.minutes(1), statistic="Maximum"
-            ),
-            threshold=1,
-            description="Bounces or complaints could not be recorded: read the dead-letter queue, then redrive it.",
+        self._alarms = make_alarms(
+            self,
+            queue=self.queue,
+            dead_letter_queue=self.dead_letter_queue,
+            function=self.function,
+            suppressed=self.metric_suppressed(period=Duration.hours(1)),
+            age_threshold=age,
+            jump_threshold=jump_threshold,
             actions=alarm_actions,
         )
+        self.dead_letter_alarm: cloudwatch.Alarm = self._alarms.dead_letters
         """Goes off when there is any dead letter."""
-        self.age_alarm: cloudwatch.Alarm = self._alarm(
-            "AgeAlarm",
-            metric=self.queue.metric_approximate_age_of_oldest_message(period=Duration.minutes(1), statistic="Maximum"),
-            threshold=(age_threshold if age_threshold is not None else Duration.minutes(15)).to_seconds(),
-            description="Bounces or complaints wait to be recorded: the function fails or does not keep up.",
-            actions=alarm_actions,
-        )
+        self.age_alarm: cloudwatch.Alarm = self._alarms.age
         """Goes off when messages wait too long."""
+        self.error_alarm: cloudwatch.Alarm = self._alarms.errors
+        """Goes off when the function fails for a quarter of an hour; once alone is tried again, and no reason."""
+        self.throttle_alarm: cloudwatch.Alarm = self._alarms.throttles
+        """Goes off when Lambda throttles the function for a quarter of an hour."""
+        self.jump_alarm: cloudwatch.AnomalyDetectionAlarm | None = self._alarms.jump
+        """Goes off when suddenly far more addresses are suppressed than usual; None without *jump_threshold*."""
 
     def grant_read_suppressions(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let *grantee* ask whether addresses are suppressed: GetItem, BatchGetItem, and Query also on the index."""
@@ -158,24 +197,61 @@ class FeedbackPipeline(Construct):
         """Let *grantee* erase an address: Query and DeleteItem on the table."""
         return ledger.grant_erase(self.table, grantee)
 
-    def _check(
-        self,
-        sources: Sequence[SendingConfigurationSet | SendingIdentity | sns.ITopic],
-        topic: sns.ITopic | None,
-        queue: sqs.IQueue | None,
-        dead_letter_queue: sqs.IQueue | None,
-        max_receive_count: int,
-    ) -> None:
-        for source in items(self, "sources", sources, what="configuration sets, identities and topics"):
-            if not isinstance(source, SendingConfigurationSet) and not _is_identity(source) and not _is_topic(source):
-                fail(self, "sources", "must be each a SendingConfigurationSet, an identity or an SNS topic", source)
-        if topic is not None and all(_is_topic(source) for source in sources):
-            fail(self, "topic", "is for configuration sets and identities, and sources must then name one", sources)
-        if (queue is None) != (dead_letter_queue is None):
-            given = "queue" if queue is not None else "dead_letter_queue"
-            fail(self, "queue and dead_letter_queue", "must be given together", f"{given} alone")
-        if not Token.is_unresolved(max_receive_count) and not 1 <= max_receive_count <= 1000:
-            fail(self, "max_receive_count", "must be 1 to 1,000", max_receive_count)
+    def grant_redrive(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let *grantee* move dead letters back to the queue, and watch and cancel that.
+
+        See https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html.
+        """
+        for key in distinct_keys(self.queue.encryption_master_key, self.dead_letter_queue.encryption_master_key):
+            key.grant(grantee, "kms:Decrypt", "kms:GenerateDataKey")
+        self.queue.grant(grantee, "sqs:SendMessage")
+        return self.dead_letter_queue.grant(
+            grantee,
+            "sqs:StartMessageMoveTask",
+            "sqs:ListMessageMoveTasks",
+            "sqs:CancelMessageMoveTask",
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+        )
+
+    def widgets(self) -> list[list[cloudwatch.IWidget]]:
+        """Return rows of widgets for a dashboard of yours: ``Dashboard(..., widgets=feedback.widgets())``."""
+        return make_widgets(
+            self._pipeline_name,
+            metrics=self,
+            queue=self.queue,
+            dead_letter_queue=self.dead_letter_queue,
+            function=self.function,
+            alarms=self._alarms,
+        )
+
+    def publish_changes(
+        self, *, bus: events.IEventBus | None = None, alarm_actions: Sequence[cloudwatch.IAlarmAction] = ()
+    ) -> SuppressionChanges:
+        """Tell of each address that is suppressed or restored; what is returned has the reactions to choose from.
+
+        The table gets a stream for it. A table of yours must have one of new and old images; an imported one must be
+        imported with its ``table_stream_arn``.
+
+        :param bus: your bus, the account's default one included. Default: a new one.
+        :param alarm_actions: what the alarms of this and of every reaction do. Default: nothing, they are only seen.
+        :raises ValueError: if it was called before, or the table has no such stream.
+        """
+        from ses_constructs.feedback.changes import SuppressionChanges, enable_stream  # loads more of the CDK
+
+        if self.node.try_find_child("Changes") is not None:
+            fail(self, "publish_changes", "is called once, and what it returns takes every reaction", "a second call")
+        if self.table.node.scope is self:
+            enable_stream(self.table)
+        return SuppressionChanges(
+            self,
+            "Changes",
+            table=self.table,
+            encryption_key=self.encryption_key,
+            bus=bus,
+            alarm_actions=alarm_actions,
+        )
 
     def _key(self, removal_policy: RemovalPolicy) -> kms.Key:
         return kms.Key(
@@ -186,55 +262,25 @@ class FeedbackPipeline(Construct):
             removal_policy=removal_policy,  # a table that is kept is worth nothing without its key
         )
 
-    def _main_queue(self, max_receive_count: int) -> sqs.Queue:
-        dead_letters = sqs.DeadLetterQueue(max_receive_count=max_receive_count, queue=self.dead_letter_queue)
-        return self._queue("Queue", visibility_timeout=_VISIBILITY_TIMEOUT, dead_letter_queue=dead_letters)
-
-    def _queue(
-        self,
-        id: str,
-        *,
-        visibility_timeout: Duration | None = None,
-        dead_letter_queue: sqs.DeadLetterQueue | None = None,
-    ) -> sqs.Queue:
-        return sqs.Queue(
-            self,
-            id,
-            encryption_master_key=self.encryption_key,
-            enforce_ssl=True,
-            retention_period=_RETENTION,
-            visibility_timeout=visibility_timeout,
-            dead_letter_queue=dead_letter_queue,
+    def _connect(self, given: Sources, own_topic: sns.ITopic | None) -> None:
+        topics = [*given.topics, *([self.topic] if self.topic is not None else [])]
+        subscriptions = Subscriptions(
+            self, topics=topics, own_topic=own_topic, queue=self.queue, dead_letter_queue=self.dead_letter_queue
         )
-
-    def _subscribe(self, topics: Sequence[sns.ITopic]) -> list[sns.Subscription]:
-        """Subscribe the queue. The L2 subscription to a queue is not used: it opens the key to SNS as a whole."""
-        self.queue.add_to_resource_policy(
-            iam.PolicyStatement(
-                actions=["sqs:SendMessage"],
-                principals=[iam.ServicePrincipal("sns.amazonaws.com")],
-                resources=[self.queue.queue_arn],
-                conditions={"ArnEquals": {"aws:SourceArn": [topic.topic_arn for topic in topics]}},
-            )
-        )
-        # Any topic of this account and region: the topic itself refers to the key, and a cycle cannot be deployed.
-        any_topic = Stack.of(self).format_arn(service="sns", resource="*", arn_format=ArnFormat.NO_RESOURCE_NAME)
-        for key in _distinct(self.queue.encryption_master_key, self.dead_letter_queue.encryption_master_key):
-            allow_service(self, key, service="sns.amazonaws.com", conditions={"ArnLike": {"aws:SourceArn": any_topic}})
-        return [
-            sns.Subscription(
-                self,
-                "Subscription" if number == 1 else f"Subscription{number}",
-                topic=topic,
-                protocol=sns.SubscriptionProtocol.SQS,
-                endpoint=self.queue.queue_arn,
-                raw_message_delivery=True,
-                dead_letter_queue=self.dead_letter_queue,
-            )
-            for number, topic in enumerate(topics, start=1)
+        if self.topic is None:
+            return
+        needed = [
+            *(stack_of(topic, topic.topic_arn) for topic in topics),
+            stack_of(self.queue, self.queue.queue_arn),
+            stack_of(self.dead_letter_queue, self.dead_letter_queue.queue_arn),
+            stack_of(self.table, self.table.table_arn),
+            stack_of(self.encryption_key, self.encryption_key.key_arn),
         ]
+        Publishing(self, topic=self.topic, subscriptions=subscriptions, needed=needed).start(given.publishers)
 
-    def _function(self, max_receive_count: int, soft_bounces: SoftBounces | None) -> lambda_.Function:
+    def _function(
+        self, max_receive_count: int, max_concurrency: int | None, window: int, soft_bounces: SoftBounces | None
+    ) -> lambda_.Function:
         function = make_function(
             self,
             "Function",
@@ -248,7 +294,7 @@ class FeedbackPipeline(Construct):
                     if Token.is_unresolved(max_receive_count)
                     else str(max_receive_count)
                 ),
-                "PIPELINE_NAME": self.node.path,
+                "PIPELINE_NAME": self._pipeline_name,
                 # Random, made by CloudFormation for each stack, and in no template: enough to keep logs from naming
                 # addresses to those who can read logs only.
                 "ADDRESS_HASH_KEY": Fn.select(2, Fn.split("/", Aws.STACK_ID)),
@@ -266,43 +312,8 @@ class FeedbackPipeline(Construct):
             "Queue",
             event_source_arn=self.queue.queue_arn,
             batch_size=_BATCH_SIZE,
-            max_batching_window=_BATCHING_WINDOW,
+            max_batching_window=Duration.seconds(window),
+            max_concurrency=max_concurrency,
             report_batch_item_failures=True,
         )
         return function
-
-    def _alarm(
-        self,
-        id: str,
-        *,
-        metric: cloudwatch.IMetric,
-        threshold: float,
-        description: str,
-        actions: Sequence[cloudwatch.IAlarmAction],
-    ) -> cloudwatch.Alarm:
-        alarm = cloudwatch.Alarm(
-            self,
-            id,
-            alarm_description=description,
-            metric=metric,
-            threshold=threshold,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        )
-        if actions:
-            alarm.add_alarm_action(*actions)
-        return alarm
-
-
-def _is_identity(source: object) -> TypeGuard[SendingIdentity]:
-    # By what it has: the folder of identities is not loaded for a pipeline without any.
-    return hasattr(source, "set_notification_topic")
-
-
-def _is_topic(source: object) -> TypeGuard[sns.ITopic]:
-    return hasattr(source, "topic_arn")
-
-
-def _distinct(*keys: kms.IKey | None) -> list[kms.IKey]:
-    return list({key.key_arn: key for key in keys if key is not None}.values())

@@ -49,7 +49,13 @@ class EmailAddressIdentity(SendingIdentity):
             first deployment is rolled back.
         :raises ValueError: for a malformed address.
         """
-        super().__init__(scope, id, configuration_set=configuration_set, feedback_forwarding=feedback_forwarding)
+        super().__init__(
+            scope,
+            id,
+            configuration_set=configuration_set,
+            feedback_forwarding=feedback_forwarding,
+            removal_policy=removal_policy,
+        )
         self.address = self._name = self._checked(address)
         identity = ses.EmailIdentity(
             self,

@@ -76,7 +76,13 @@ class DomainIdentity(SendingIdentity):
         :raises ValueError: for a malformed domain or label, a zone that is not the domain's, a DMARC record that can
             never pass or whose reports SES would swallow, or a key of your own for an identity to adopt.
         """
-        super().__init__(scope, id, configuration_set=configuration_set, feedback_forwarding=feedback_forwarding)
+        super().__init__(
+            scope,
+            id,
+            configuration_set=configuration_set,
+            feedback_forwarding=feedback_forwarding,
+            removal_policy=removal_policy,
+        )
         self.domain = self._name = domain_name(self, "domain", domain)
         self.mail_from_domain = self._mail_from_domain(mail_from)
         if dmarc is not None:

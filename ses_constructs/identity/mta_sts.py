@@ -11,16 +11,18 @@ import re
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from aws_cdk import Duration, RemovalPolicy, Stack, Token
-from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from constructs import Construct
 
+from ses_constructs._kit.certificates import cloudfront_certificate
 from ses_constructs._kit.checks import domain_name, domain_problem, fail, is_token, items
 from ses_constructs.identity.records import DnsRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from aws_cdk import aws_certificatemanager as acm
 
     from ses_constructs.identity.dns import Dns
 
@@ -28,10 +30,6 @@ Mode = Literal["testing", "enforce", "none"]
 
 _MAX_AGE_LIMIT = 31_557_600  # seconds, about a year: RFC 8461, section 3.2
 _POLICY_ID = re.compile(r"[a-zA-Z0-9]{1,32}")  # RFC 8461, section 3.1
-# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html
-_CERTIFICATE_REGION = "us-east-1"
-# https://docs.aws.amazon.com/acm/latest/APIReference/API_RequestCertificate.html
-_CERTIFICATE_NAME_LIMIT = 64
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html
 _FUNCTION_LIMIT = 10_240  # octets
 _FUNCTION = """\
@@ -99,7 +97,7 @@ class MtaSts(Construct):
         self.policy_id: str = self._policy_id(policy_id)
         """By which senders see that the policy has changed."""
 
-        self.certificate: acm.ICertificate = self._certificate(certificate, host, dns)
+        self.certificate: acm.ICertificate = cloudfront_certificate(self, certificate, host=host, zone=dns.hosted_zone)
         """The certificate for ``mta-sts.DOMAIN``."""
         self.function: cloudfront.Function = self._function(mx)
         """The function that answers with the policy."""
@@ -175,25 +173,6 @@ class MtaSts(Construct):
             rule = "must be given, for the policy holds a value known only at deployment, from which no id can be made"
             fail(self, "policy_id", rule, given)
         return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()[:32]
-
-    def _certificate(self, certificate: acm.ICertificate | None, host: str, dns: Dns) -> acm.ICertificate:
-        if certificate is not None:
-            arn = certificate.certificate_arn
-            if not is_token(arn) and f":acm:{_CERTIFICATE_REGION}:" not in arn:
-                fail(self, "certificate", f"must be one of ACM in {_CERTIFICATE_REGION}, as CloudFront wants it", arn)
-            return certificate
-        region = Stack.of(self).region
-        if not is_token(region) and region != _CERTIFICATE_REGION:
-            rule = f"must be given, one of {_CERTIFICATE_REGION}, for CloudFront takes none from the stack's own region"
-            fail(self, "certificate", rule, f"None in {region}")
-        if dns.hosted_zone is None:
-            rule = "must be given, for ACM proves a domain by itself only in a Route 53 zone of the same account"
-            fail(self, "certificate", rule, None)
-        if not is_token(host) and len(host) > _CERTIFICATE_NAME_LIMIT:
-            fail(self, "certificate", "must be given, for ACM makes none for a name above 64 characters", host)
-        return acm.Certificate(
-            self, "Certificate", domain_name=host, validation=acm.CertificateValidation.from_dns(dns.hosted_zone)
-        )
 
     def _function(self, mx: Sequence[str]) -> cloudfront.Function:
         code = _FUNCTION.replace("POLICY", json.dumps(self.policy))

@@ -15,7 +15,7 @@ from constructs import Construct
 from ses_constructs._kit.checks import fail, items
 from ses_constructs._kit.custom_resources import custom_resource
 from ses_constructs._kit.keys import allow_service
-from ses_constructs._kit.topics import CUSTOMER_KEY, checked_topic, is_aws_managed
+from ses_constructs._kit.topics import CUSTOMER_KEY, checked_topic, is_aws_managed, lets_ses_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +109,7 @@ class IdentityNotifications(Construct):
         if added.policy_dependable is not None:
             # SES tries the topic when it is set.
             self.resource.node.add_dependency(added.policy_dependable)
-        if not added.statement_added:
+        if not added.statement_added and not lets_ses_in(topic):
             Annotations.of(self).add_warning_v2(
                 "ses-constructs:importedTopicPolicy",
                 "The topic is imported, so its policy cannot be changed from here: it must allow ses.amazonaws.com "

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Stack
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from ses_constructs._kit.checks import fail
 from ses_constructs.identity import sending_policy
+from ses_constructs.identity.default_set import check_default_set
 from ses_constructs.identity.sending_policy import IdentitySendingPolicy
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from ses_constructs.identity.notifications import IdentityNotifications
     from ses_constructs.identity.verification import IdentityVerification
+    from ses_constructs.sending import EmailTemplate
 
 # https://docs.aws.amazon.com/ses/latest/dg/sending-authorization-identity-owner-tasks-policy.html
 _POLICIES = 20
@@ -41,12 +43,14 @@ class SendingIdentity(Construct):
         *,
         configuration_set: ses.IConfigurationSet | None,
         feedback_forwarding: bool,
+        removal_policy: RemovalPolicy,
     ) -> None:
-        """:param configuration_set: the default set. For both see the classes derived from this one."""
+        """:param configuration_set: the default set. For all see the classes derived from this one."""
         super().__init__(scope, id)
         self._configuration_set = configuration_set
         self._feedback_forwarding = feedback_forwarding
         self._policies = 0
+        check_default_set(self, configuration_set, removal_policy)
         self._notifications: IdentityNotifications | None = None
         self._verification: IdentityVerification | None = None
 
@@ -63,7 +67,7 @@ class SendingIdentity(Construct):
         display_names: Sequence[str] | None = None,
         recipients: Sequence[str] | None = None,
         configuration_sets: Sequence[ses.IConfigurationSet] = (),
-        templates: Sequence[str] = (),
+        templates: Sequence[str | EmailTemplate] = (),
         sandbox_recipients: Sequence[SendingIdentity | ses.IEmailIdentity] = (),
     ) -> iam.Grant:
         """Let *grantee* send from this identity, over the API and over SMTP.
@@ -76,8 +80,8 @@ class SendingIdentity(Construct):
         :param display_names: only with display names like these in the From header. Default: any.
         :param recipients: only if every recipient is like one of these. Default: anybody.
         :param configuration_sets: sets that the grantee may name. The identity's default set is always included.
-        :param templates: names or ARNs of stored templates that the grantee may send with, one by one and in bulk.
-            Default: none, and nothing in bulk.
+        :param templates: stored templates, or their names or ARNs, that the grantee may send with, one by one and in
+            bulk. Default: none, and nothing in bulk.
         :param sandbox_recipients: identities that the grantee may send **to** while the account is in the sandbox,
             where SES checks the recipient's identity as well.
         :raises ValueError: if a list is a plain string, or one of the first three is empty.

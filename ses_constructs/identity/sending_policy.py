@@ -15,16 +15,16 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ses_constructs._kit.checks import fail, is_token, items
+from ses_constructs._kit.send_actions import SENDING, TEMPLATED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aws_cdk import aws_ses as ses
 
+    from ses_constructs.sending import EmailTemplate
 
-# Every action that sends. The last three are checked on the template as well.
-SENDING = ("ses:SendEmail", "ses:SendRawEmail")
-TEMPLATED = ("ses:SendBulkEmail", "ses:SendBulkTemplatedEmail", "ses:SendTemplatedEmail")
+
 # What an identity policy may allow others: https://docs.aws.amazon.com/ses/latest/dg/policy-anatomy.html
 _DELEGATED = (*SENDING, "ses:SendTemplatedEmail", "ses:SendBulkTemplatedEmail")
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateEmailIdentityPolicy.html
@@ -69,7 +69,7 @@ def grant_send(
     identity_arn: str,
     conditions: Conditions,
     configuration_sets: Sequence[ses.IConfigurationSet],
-    templates: Sequence[str],
+    templates: Sequence[str | EmailTemplate],
     sandbox_recipients: Sequence[_Named | ses.IEmailIdentity],
 ) -> iam.Grant:
     """Add to the policy of *grantee* what SES checks when it sends from an identity."""
@@ -78,8 +78,12 @@ def grant_send(
     for name in dict.fromkeys(it.configuration_set_name for it in configuration_sets):
         arns.append(stack.format_arn(service="ses", resource="configuration-set", resource_name=name))
     for template in templates:
-        whole = template.startswith("arn:")
-        arns.append(template if whole else stack.format_arn(service="ses", resource="template", resource_name=template))
+        if not isinstance(template, str):
+            arns.append(template.template_arn)
+        elif template.startswith("arn:"):
+            arns.append(template)
+        else:
+            arns.append(stack.format_arn(service="ses", resource="template", resource_name=template))
     for recipient in sandbox_recipients:
         arns.append(recipient.identity_arn if hasattr(recipient, "identity_arn") else recipient.email_identity_arn)
     return iam.Grant.add_to_principal(

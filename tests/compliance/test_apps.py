@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -119,11 +120,18 @@ def test_cfn_lint_finds_nothing(assembly: Path) -> None:
 
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html
 WITHOUT_RESOURCE = {
+    "dynamodb:ListStreams",
+    "ses:DeleteSuppressedDestination",
     "ses:GetIdentityNotificationAttributes",
+    "ses:PutSuppressedDestination",
     "ses:SetIdentityFeedbackForwardingEnabled",
     "ses:SetIdentityHeadersInNotificationsEnabled",
     "ses:SetIdentityNotificationTopic",
 }
+
+
+# What is in a bucket has no ARN before it is there: a folder of objects is the narrowest that S3 knows.
+FOLDER_OF_OBJECTS = re.compile(r'\["", \[\{"Fn::GetAtt": \["\w+", "Arn"\]\}, "/\w+/\*"\]\]')
 
 
 def test_no_policy_has_a_wildcard_that_aws_does_not_force(assembly: Path) -> None:
@@ -133,10 +141,11 @@ def test_no_policy_has_a_wildcard_that_aws_does_not_force(assembly: Path) -> Non
                 continue
             for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
                 actions, resource = statement["Action"], statement["Resource"]
+                actions = [actions] if isinstance(actions, str) else actions
                 if resource == "*":
                     assert WITHOUT_RESOURCE.issuperset(actions), f"{name}: {statement}"
                 else:
-                    assert "*" not in json.dumps([actions, resource]), f"{name}: {statement}"
+                    assert "*" not in FOLDER_OF_OBJECTS.sub("", json.dumps([actions, resource])), f"{name}: {statement}"
 
 
 def test_production_is_protected_and_development_can_be_destroyed(jobs: dict[str, Job]) -> None:

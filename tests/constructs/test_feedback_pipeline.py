@@ -4,7 +4,6 @@ from typing import Any, cast
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -23,6 +22,7 @@ def pipeline() -> Synthesised:
         sets = [SendingConfigurationSet(stack, name) for name in ("News", "Invoices")]
         feedback = FeedbackPipeline(stack, "Feedback", sources=sets)
         feedback.grant_read_suppressions(iam.User(stack, "Application"))
+        feedback.grant_redrive(iam.User(stack, "Operator"))
 
     return synthesise(define)
 
@@ -56,9 +56,10 @@ def test_each_configuration_set_publishes_bounces_and_complaints_to_one_topic(pi
 
 
 def test_ses_begins_to_publish_only_when_the_way_to_the_queue_is_open(pipeline: Synthesised) -> None:
-    (subscription,) = pipeline.resources("AWS::SNS::Subscription")
+    ((name, subscription),) = pipeline.resources("AWS::SNS::Subscription").items()
+    assert set(pipeline.resources("AWS::SQS::QueuePolicy")) <= set(subscription["DependsOn"])
     for destination in pipeline.resources("AWS::SES::ConfigurationSetEventDestination").values():
-        assert subscription in destination["DependsOn"]
+        assert name in destination["DependsOn"]
 
 
 def test_a_message_that_sns_cannot_deliver_is_kept(pipeline: Synthesised) -> None:
@@ -68,14 +69,15 @@ def test_a_message_that_sns_cannot_deliver_is_kept(pipeline: Synthesised) -> Non
     assert subscription["RedrivePolicy"] == {"deadLetterTargetArn": {"Fn::GetAtt": [dead_letters, "Arn"]}}
 
 
-def test_queues_keep_messages_for_the_longest_time_and_hide_them_six_times_the_functions_timeout(
+def test_queues_keep_messages_for_the_longest_time_and_hide_them_as_long_as_the_function_may_have_them(
     pipeline: Synthesised,
 ) -> None:
     main, _ = queues(pipeline)
     found = pipeline.resources("AWS::SQS::Queue")
     assert {it["Properties"]["MessageRetentionPeriod"] for it in found.values()} == {14 * 24 * 3600}
     timeout = pipeline.properties("AWS::Lambda::Function")["Timeout"]
-    assert found[main]["Properties"]["VisibilityTimeout"] == 6 * timeout
+    window = pipeline.properties("AWS::Lambda::EventSourceMapping")["MaximumBatchingWindowInSeconds"]
+    assert found[main]["Properties"]["VisibilityTimeout"] == 6 * timeout + window
 
 
 def test_failures_are_reported_message_by_message(pipeline: Synthesised) -> None:
@@ -148,17 +150,16 @@ def test_reading_the_ledger_allows_no_writing(pipeline: Synthesised) -> None:
     assert sorted(use["Action"]) == ["kms:Decrypt", "kms:DescribeKey"]
 
 
-def test_dead_letters_and_waiting_messages_raise_an_alarm(pipeline: Synthesised) -> None:
+def test_who_moves_dead_letters_back_may_do_that_and_no_more(pipeline: Synthesised) -> None:
     main, dead_letters = queues(pipeline)
-    alarms = {
-        it["Properties"]["MetricName"]: it["Properties"] for it in pipeline.resources("AWS::CloudWatch::Alarm").values()
+    (key,) = pipeline.resources("AWS::KMS::Key")
+    allowed = {
+        statement["Resource"]["Fn::GetAtt"][0]: statement["Action"] for statement in statements(pipeline, "Operator")
     }
-    dead = alarms["ApproximateNumberOfMessagesVisible"]
-    assert dead["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [dead_letters, "QueueName"]}}]
-    assert dead["Threshold"] == 1
-    age = alarms["ApproximateAgeOfOldestMessage"]
-    assert age["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [main, "QueueName"]}}]
-    assert age["Threshold"] == 15 * 60
+    assert allowed.keys() == {main, dead_letters, key}
+    assert allowed[main] == "sqs:SendMessage"
+    assert {"sqs:StartMessageMoveTask", "sqs:ReceiveMessage", "sqs:DeleteMessage"} <= set(allowed[dead_letters])
+    assert set(allowed[key]) == {"kms:Decrypt", "kms:GenerateDataKey"}
 
 
 def test_no_resource_has_a_fixed_name_so_the_stack_can_be_deployed_twice(pipeline: Synthesised) -> None:
@@ -248,21 +249,6 @@ def test_destroy_is_possible_when_the_user_says_so() -> None:
     assert table["Properties"]["DeletionProtectionEnabled"] is False
 
 
-def test_alarms_do_what_they_are_told() -> None:
-    def define(stack: cdk.Stack) -> None:
-        FeedbackPipeline(
-            stack,
-            "Feedback",
-            sources=[SendingConfigurationSet(stack, "Set")],
-            age_threshold=cdk.Duration.hours(1),
-            alarm_actions=[actions.SnsAction(sns.Topic(stack, "OnCall"))],
-        )
-
-    alarms = [it["Properties"] for it in synthesise(define).resources("AWS::CloudWatch::Alarm").values()]
-    assert all(len(alarm["AlarmActions"]) == 1 for alarm in alarms)
-    assert {alarm["Threshold"] for alarm in alarms} == {1, 3600}
-
-
 @pytest.mark.parametrize(
     ("arguments", "rule"),
     [
@@ -272,8 +258,22 @@ def test_alarms_do_what_they_are_told() -> None:
             {"sources": ["news"]},
             "sources must be each a SendingConfigurationSet, an identity or an SNS topic, got 'news'",
         ),
-        ({"max_receive_count": 0}, "max_receive_count must be 1 to 1,000, got 0"),
-        ({"max_receive_count": 1001}, "max_receive_count must be 1 to 1,000, got 1001"),
+        *(
+            ({"max_receive_count": count}, f"max_receive_count must be a whole number from 1 to 1,000, got {count!r}")
+            for count in (0, 1001, 2.5, "5", True)
+        ),
+        ({"max_concurrency": 1}, "max_concurrency must be a whole number from 2 to 1,000, got 1"),
+        *(
+            ({"batching_window": window}, "batching_window must be a Duration of 1 to 300 whole seconds")
+            for window in (cdk.Duration.seconds(0), cdk.Duration.minutes(6), cdk.Duration.millis(1500), 5)
+        ),
+        ({"age_threshold": 900}, "age_threshold must be a Duration, got 900"),
+        ({"age_threshold": cdk.Duration.minutes(0)}, "age_threshold must be at least a second, got '0 seconds'"),
+        *(
+            ({"jump_threshold": threshold}, "jump_threshold must be a number above 0, known at synth")
+            for threshold in (0, -1, "4", True)
+        ),
+        ({"removal_policy": cdk.RemovalPolicy.SNAPSHOT}, "removal_policy must be among"),
     ],
 )
 def test_bad_arguments_are_refused(stack: cdk.Stack, arguments: dict[str, Any], rule: str) -> None:

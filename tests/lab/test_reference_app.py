@@ -57,6 +57,11 @@ class Deployment:
         found = self.cloudformation.describe_stack_resources(StackName="Email-dev")["StackResources"]
         return {it["LogicalResourceId"]: it["PhysicalResourceId"] for it in found}
 
+    def queue_arns(self) -> set[str]:
+        urls = self.sqs.list_queues().get("QueueUrls", [])
+        found = [self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"]) for url in urls]
+        return {it["Attributes"]["QueueArn"] for it in found}
+
     def status(self) -> str:
         return str(self.cloudformation.describe_stacks(StackName="Email-dev")["Stacks"][0]["StackStatus"])
 
@@ -136,6 +141,9 @@ def test_garbage_ends_in_the_dead_letter_queue_with_its_reason_and_holds_up_noth
     deployment.send(outputs, "bounce+behind@simulator.amazonses.com")
 
     queue_url = outputs["FeedbackDeadLetterQueueUrl"]
+    attributes = deployment.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]
+    assert outputs["FeedbackDeadLetterQueueArn"] == attributes["QueueArn"]
+    assert outputs["FeedbackQueueArn"] in deployment.queue_arns()
 
     def dead_letter() -> dict[str, Any] | None:
         received = deployment.sqs.receive_message(QueueUrl=queue_url, MessageAttributeNames=["All"])

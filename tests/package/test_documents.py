@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from aws_cdk.assertions import Template
 from moto import mock_aws
 
 ROOT = Path(__file__).parents[2]
@@ -100,3 +101,10 @@ def test_the_way_to_a_real_account_needs_no_python_and_no_node_of_the_user(tmp_p
     )
     assert run.returncode == 0, run.stderr
     assert [it.name for it in tmp_path.glob("*.template.json")] == ["Email-prod.template.json"]
+
+
+def test_the_ledger_page_puts_a_pipeline_on_a_dashboard() -> None:
+    namespace: dict[str, Any] = {}
+    exec(block_with("docs/ledger.md", "feedback.widgets()"), namespace)
+    template = Template.from_stack(namespace["stack"])
+    template.resource_count_is("AWS::CloudWatch::Dashboard", 1)

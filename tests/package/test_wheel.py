@@ -7,8 +7,10 @@ import subprocess
 import sys
 import venv
 import zipfile
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,15 +48,22 @@ def ten_lines() -> str:
     return str(first)
 
 
-def synthesise(python: Path, place: Path) -> tuple[dict[str, object], set[str]]:
-    """Run the example as a program in an empty folder: the template, and the hashes of its assets."""
+def own_resources() -> str:
+    """The example of a pipeline around the user's own topic, queues, table and key, in two stacks."""
+    return (ROOT / "examples" / "own_resources" / "app.py").read_text()
+
+
+def synthesise(python: Path, place: Path, program: str) -> tuple[dict[str, dict[str, Any]], set[str]]:
+    """Run a program in an empty folder: the template of each stack, and the hashes of their assets."""
     place.mkdir()
-    (place / "app.py").write_text(ten_lines())
+    (place / "app.py").write_text(program)
     environment = {**os.environ, "CDK_OUTDIR": str(place / "cdk.out")}
     environment.pop("PYTHONPATH", None)
     subprocess.run([str(python), "app.py"], cwd=place, env=environment, check=True, capture_output=True)
-    assets = json.loads((place / "cdk.out" / "Mail.assets.json").read_text())["files"]
-    return json.loads((place / "cdk.out" / "Mail.template.json").read_text()), set(assets)
+    out = place / "cdk.out"
+    templates = {it.name: json.loads(it.read_text()) for it in out.glob("*.template.json")}
+    assets = {name for it in out.glob("*.assets.json") for name in json.loads(it.read_text())["files"]}
+    return templates, assets
 
 
 def test_the_wheel_carries_handlers_licence_and_types_and_nothing_else(wheel: Path) -> None:
@@ -62,17 +71,21 @@ def test_the_wheel_carries_handlers_licence_and_types_and_nothing_else(wheel: Pa
     assert "ses_constructs/_lambda/feedback/handler.py" in names
     assert "ses_constructs/_lambda/.ses-constructs-handlers" in names
     assert "ses_constructs/py.typed" in names
+    assert "ses_constructs/sending/lake/queries/bounces.sql" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"ses_constructs"}
     assert not any("__pycache__" in name for name in names)
 
 
-def test_a_foreign_app_from_the_wheel_is_the_same_as_from_the_checkout(foreign_python: Path, tmp_path: Path) -> None:
-    from_wheel, wheel_assets = synthesise(foreign_python, tmp_path / "wheel")
-    from_checkout, checkout_assets = synthesise(Path(sys.executable), tmp_path / "checkout")
+@pytest.mark.parametrize("program", [ten_lines, own_resources])
+def test_a_foreign_app_from_the_wheel_is_the_same_as_from_the_checkout(
+    foreign_python: Path, tmp_path: Path, program: Callable[[], str]
+) -> None:
+    from_wheel, wheel_assets = synthesise(foreign_python, tmp_path / "wheel", program())
+    from_checkout, checkout_assets = synthesise(Path(sys.executable), tmp_path / "checkout", program())
     assert wheel_assets == checkout_assets
     assert from_wheel == from_checkout
-    types = {it["Type"] for it in from_wheel["Resources"].values()}  # type: ignore[attr-defined]  # parsed JSON
+    types = {it["Type"] for template in from_wheel.values() for it in template["Resources"].values()}
     assert {"AWS::SES::EmailIdentity", "AWS::Lambda::Function", "AWS::DynamoDB::Table"} <= types
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ses_constructs.lab.server import archives, lake
 from ses_constructs.lab.server.cloudformation_content import resource_types
 from ses_constructs.lab.server.errors import SesError
 from ses_constructs.lab.server.identities import Identities
@@ -47,6 +48,8 @@ def register(emulator: Emulator, engine: Engine, sets: SetsApi) -> None:
     }
     for resource_type, handler in handlers.items():
         emulator.register(resource_type, create=handler.create, update=handler.update, delete=handler.delete)
+    lake.register(emulator)
+    archives.register(emulator)
 
 
 class _EmailIdentity:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ses_constructs.lab.server.cloudformation_alarms import with_metric_math
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,6 +27,8 @@ def register(emulator: Emulator) -> None:
         emulator.wrap(resource_type, "delete", lambda delete: _unless_protected(emulator, delete))
     for step in ("create", "update"):
         emulator.wrap("AWS::DynamoDB::GlobalTable", step, lambda handle: _with_protection_of_replica(emulator, handle))
+    for step in ("create", "update"):
+        emulator.wrap("AWS::CloudWatch::Alarm", step, with_metric_math)
     emulator.wrap_change_sets(_count_outputs)
 
 

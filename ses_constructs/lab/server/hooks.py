@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ses_constructs.lab.server import required
 from ses_constructs.lab.server.errors import SesError
+from ses_constructs.lab.server.streams import stream_partiql
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -45,6 +46,7 @@ class Emulator:
         )
         from ministack.services.cloudformation import handlers, provisioners
 
+        stream_partiql(dynamodb)
         self.app = app.app
         self._evaluator, self._responses = iam_evaluator, responses
         self._iam, self._kms, self._route53, self._sns = iam, kms, route53, sns

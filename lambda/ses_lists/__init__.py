@@ -1,0 +1,1 @@
+"""Keeps SES's own lists in step with the suppression ledger."""

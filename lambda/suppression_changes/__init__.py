@@ -1,0 +1,1 @@
+"""Tells an EventBridge bus which addresses are suppressed and which are restored."""

@@ -1,0 +1,1 @@
+"""Hands changes of the suppression ledger to an HTTPS endpoint, signed."""
