@@ -73,7 +73,9 @@ def check_rule(rule: Rule) -> None:
     for number, action in enumerate(rule.actions, start=1):
         _check_action(action, number)
         if action.kind == "StopAction" and number != len(rule.actions):
-            raise SesError("InvalidParameterValue", "Stop action, if any, must be placed at the end of the actions list")
+            raise SesError(
+                "InvalidParameterValue", "Stop action, if any, must be placed at the end of the actions list"
+            )
 
 
 def check_tls_policy(value: str) -> None:
