@@ -60,9 +60,8 @@ def bounce(
     if header["Message-ID"]:
         message["In-Reply-To"] = message["References"] = str(header["Message-ID"]).strip()
     lines = [f"{it.recipient}: {it.text}" for it in failures]
-    message.attach(
-        MIMEText("\n".join([explanation or "The message could not be delivered.", "", *lines, ""]), "plain", "utf-8")
-    )
+    text = explanation or "The message could not be delivered."
+    message.attach(MIMEText("\n".join([text, "", *lines, ""])))
     message.attach(_status(failures, original.region))
     original_header = Message()
     original_header["Content-Type"] = "text/rfc822-headers"

@@ -39,6 +39,7 @@ class MailExchanger:
             data_size_limit=MAX_BYTES,
             ident="Amazon SES lab",
             decode_data=False,
+            enable_SMTPUTF8=False,
         )
 
     def start(self) -> None:
@@ -94,7 +95,7 @@ class _Handler:
     async def handle_DATA(self, server: _Smtp, session: Session, envelope: Envelope) -> str:
         """Take a message; when this is answered, all that the rules say has been done."""
         accepted = inbound.Envelope(
-            sender=envelope.mail_from or "",
+            sender=(envelope.mail_from or "").removeprefix("<>"),
             recipients=list(dict.fromkeys(envelope.rcpt_tos)),
             client_address=_client(server, session),
             helo=session.host_name or "unknown",
