@@ -68,7 +68,7 @@ def test_a_mail_nested_too_deep_to_scan_says_so() -> None:
         b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d\r\n' % (number, number) for number in range(2000)
     )
     verdicts, _ = judge(parts)
-    assert (verdicts.spam, verdicts.virus) in {("PASS", "PASS"), ("PROCESSING_FAILED", "PROCESSING_FAILED")}
+    assert (verdicts.spam, verdicts.virus) == ("PROCESSING_FAILED", "PROCESSING_FAILED")
 
 
 @pytest.mark.parametrize("ending", [b"\r\n\r\nHello", b"\r\n", b""])
