@@ -176,18 +176,27 @@ def test_a_mail_that_ses_encrypts_itself_is_for_the_encryption_client_alone(rece
     assert AESGCM(data_key).decrypt(base64.b64decode(about["x-amz-iv"]), content, None) == received.raw
 
 
+def make_role(reception: Reception, name: str) -> str:
+    trust = json.loads(reception.allowed("*", "sts:AssumeRole"))
+    del trust["Statement"][0]["Resource"]
+    made = reception.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    return str(made["Role"]["Arn"])
+
+
+def allow(iam: Any, role: str, action: str, resource: str) -> None:
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=role, PolicyName="allow", PolicyDocument=document)
+
+
 def test_a_role_writes_in_place_of_the_bucket_policy(reception: Reception) -> None:
     bucket, iam = f"elsewhere-{uuid.uuid4().hex[:8]}", reception.client("iam")
     reception.client("s3").create_bucket(Bucket=bucket)
-    trust = json.loads(reception.allowed("*", "sts:AssumeRole"))
-    del trust["Statement"][0]["Resource"]
     name = f"ses-{uuid.uuid4().hex[:8]}"
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    role = make_role(reception, name)
     action = {"S3Action": {"BucketName": bucket, "IamRoleArn": role}}
     assert f"the role {role} may not s3:PutObject" in refusal(reception, action)[1]
-    statement = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam.put_role_policy(RoleName=name, PolicyName="write", PolicyDocument=document)
+    allow(iam, name, "s3:PutObject", f"arn:aws:s3:::{bucket}/*")
     reception.rule(action)
     only(reception.receive(reception.recipient))
     assert len(reception.objects(bucket)) == 1
@@ -351,6 +360,21 @@ def test_work_mail_is_noted_and_its_topic_told(reception: Reception, stage: Stag
     assert only(reception.receive(reception.recipient))["type"] == "WorkMail"
     (document,) = told(stage)
     assert document["receipt"]["action"]["organizationArn"] == organization
+
+
+def test_connect_is_noted_if_ses_may_assume_its_role(reception: Reception) -> None:
+    iam, name = reception.client("iam"), f"connect-{uuid.uuid4().hex[:8]}"
+    instance = f"arn:aws:connect:us-east-1:{reception.lab.account}:instance/i-1"
+    role = make_role(reception, name)
+    action = {"ConnectAction": {"InstanceARN": instance, "IAMRoleARN": role}}
+    assert refusal(reception, action)[0] == "InvalidParameterValue"
+    allow(iam, name, "connect:StartEmailContact", instance)
+    reception.rule(action)
+    assert only(reception.receive(reception.recipient)) == {
+        "type": "Connect",
+        "instanceArn": instance,
+        "iamRoleArn": role,
+    }
 
 
 # Verdicts
