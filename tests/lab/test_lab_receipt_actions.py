@@ -307,6 +307,22 @@ def test_a_mail_without_a_sender_is_never_bounced(reception: Reception) -> None:
     assert len(reception.lab.messages()) == before
 
 
+def test_whatever_is_in_the_header_of_a_mail_can_be_bounced(reception: Reception) -> None:
+    sender = f"postmaster@{reception.domain}"
+    reception.rule({"BounceAction": {"Sender": sender, "SmtpReplyCode": "552", "Message": "Zu groß"}})
+    with reception.smtp() as smtp:
+        header = b"Message-ID: <one\r\n\ttwo\xff@sender.example>\r\nSubject: \xe4\r\nno field\r\n"
+        smtp.sendmail("bo@sender.example", [reception.recipient], header + b"\r\nHello\r\n")
+    assert reception.lab.received()[-1].actions[0].error is None
+    report = email.message_from_bytes(reception.lab.messages()[-1].raw, policy=email.policy.default)
+    assert report["In-Reply-To"] == "<one two?@sender.example>"
+    assert [part.get_content_type() for part in report.iter_parts()] == [
+        "text/plain",
+        "message/delivery-status",
+        "text/rfc822-headers",
+    ]
+
+
 def test_a_bounce_comes_from_a_verified_address_only(reception: Reception) -> None:
     action = {"Sender": "who@elsewhere.example", "SmtpReplyCode": "550", "Message": "No"}
     assert refusal(reception, {"BounceAction": action})[0] == "InvalidParameterValue"
