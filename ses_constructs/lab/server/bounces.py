@@ -66,7 +66,7 @@ def bounce(
     message.attach(_status(failures, original.region))
     original_header = Message()
     original_header["Content-Type"] = "text/rfc822-headers"
-    original_header.set_payload(original.raw.partition(b"\r\n\r\n")[0].decode("ascii", "replace"))
+    original_header.set_payload(original.raw.partition(b"\r\n\r\n")[0].decode("ascii", "surrogateescape"))
     message.attach(original_header)
     engine.publisher.record.message(
         message_id=message_id,
