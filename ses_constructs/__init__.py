@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         SnsEncoding,
     )
     from ses_constructs.receiving.mailbox import InboundMailbox, VerdictPolicy
+    from ses_constructs.receiving.reports.dmarc_reports import DmarcReports
     from ses_constructs.sending import (
         AccountEventType,
         CloudWatchEventDestination,
@@ -69,6 +70,7 @@ __all__ = [
     "Dkim",
     "Dmarc",
     "DmarcReportAuthorisation",
+    "DmarcReports",
     "Dns",
     "DnsRecord",
     "DomainIdentity",
@@ -116,6 +118,7 @@ _FOLDERS = {
     "Dkim": "identity",
     "Dmarc": "identity",
     "DmarcReportAuthorisation": "identity",
+    "DmarcReports": "receiving.reports.dmarc_reports",
     "Dns": "identity",
     "DnsRecord": "identity",
     "DomainIdentity": "identity",

@@ -193,7 +193,11 @@ def grant_query(
     prefixes = [f"{folder}*" for folder in (*folders, *([RESULTS] if makes_results else []))]
     acknowledge_objects(grantee.grant_principal, [*rows, *results])
     encryption_key.grant(grantee, "kms:Decrypt", *(["kms:GenerateDataKey"] if results else []))
-    allow(["s3:GetBucketLocation"], [bucket.bucket_arn])
+    # https://docs.aws.amazon.com/athena/latest/ug/s3-permissions.html
+    allow(
+        ["s3:GetBucketLocation", *(["s3:ListBucketMultipartUploads"] if results else [])],
+        [bucket.bucket_arn],
+    )
     allow(["s3:ListBucket"], [bucket.bucket_arn], {"StringLike": {"s3:prefix": prefixes}})
     allow(["s3:GetObject"], [*rows, *results])
     if results:

@@ -202,7 +202,7 @@ def test_whoever_may_query_reads_events_and_writes_results_and_nothing_else(made
     (bucket,) = made.resources("AWS::S3::Bucket")
     writing = {"s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}
     assert allowed(made, "AnalystDefaultPolicy", "s3") == {
-        f"${{{bucket}.Arn}}": {"s3:GetBucketLocation", "s3:ListBucket"},
+        f"${{{bucket}.Arn}}": {"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"},
         f"${{{bucket}.Arn}}/events/*": {"s3:GetObject"},
         f"${{{bucket}.Arn}}/results/*": {"s3:GetObject", *writing},
     }
@@ -245,7 +245,7 @@ def test_the_users_own_bucket_key_database_and_workgroup_are_used_and_none_is_ma
     assert allowed(own, "LakeStreamPolicy", "kms") == {KEY_ARN: {"kms:Decrypt", "kms:GenerateDataKey"}}
     # Where a workgroup of theirs puts results is not known here.
     assert allowed(own, "AnalystDefaultPolicy", "s3") == {
-        bucket: {"s3:GetBucketLocation", "s3:ListBucket"},
+        bucket: {"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"},
         f"{bucket}/events/*": {"s3:GetObject"},
     }
     assert allowed(own, "AnalystDefaultPolicy", "kms") == {KEY_ARN: {"kms:Decrypt"}}
