@@ -87,12 +87,12 @@ def _store_reports(body: str, settings: Settings, counts: dict[str, int]) -> Non
     reports = [report for content in _attachments(mail) for report in _reports(content)]
     if not reports:
         counts["NoReport"] += 1
-        logger.info("No report in the mail", extra={"ses_message_id": mail["ses_message_id"]})
+        logger.info("No report in the mail", extra={"ses_message_id": mail["sesMessageId"]})
     verdicts = mail.get("verdicts") or {}
     # Anybody may write to the address of reports; whether it was who the mail says can be asked in queries.
     origin = {
-        "received_at": mail.get("received_at"),
-        "ses_message_id": mail["ses_message_id"],
+        "received_at": mail.get("receivedAt"),
+        "ses_message_id": mail["sesMessageId"],
         "authenticated": verdicts.get("dmarc") == "PASS",
     }
     for report in reports:
@@ -103,7 +103,7 @@ def _mail(body: str) -> dict[str, Any]:
     """Return the detail of a mailbox's event, which EventBridge put into the queue."""
     try:
         detail = json.loads(body)["detail"]
-        if isinstance(detail["ses_message_id"], str) and isinstance(detail["stored"]["bucket"], str):
+        if isinstance(detail["sesMessageId"], str) and isinstance(detail["stored"]["bucket"], str):
             return cast("dict[str, Any]", detail)
     except (ValueError, KeyError, TypeError, RecursionError):
         pass

@@ -1,6 +1,6 @@
 """From a receipt and a mail to the event "Email Received". Pure: no I/O, no environment, no clock.
 
-The event is described for consumers by the JSON Schema ``email-received.schema.json`` beside this file.
+The event is described for consumers by the JSON Schema ``docs/email-received.schema.json``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VERSION = "1"
 _MOST_ATTACHMENTS = 100  # in the event; the document has all
 _SHORTEST_TEXT = 1_000  # characters, below which shortening text and HTML does not help any more
 # RFC 3834 and what is seen besides: https://www.rfc-editor.org/rfc/rfc3834#section-5
-_BULK = frozenset({"bulk", "junk", "list", "auto_reply"})
+_BULK = frozenset({"bulk", "junk", "list", "autoReply"})
 _AUTOMATIC_FIELDS = ("x-autoreply", "x-autorespond", "x-auto-response-suppress")
 _BOUNCE_REPORTS = frozenset({"delivery-status", "feedback-report", "disposition-notification"})
 
@@ -30,9 +30,9 @@ class StoredAttachment(TypedDict):
     """An attachment, and where its content is."""
 
     name: str
-    safe_name: str
-    content_type: str
-    content_id: str
+    safeName: str
+    contentType: str
+    contentId: str
     inline: bool
     key: str | None
     size: int | None
@@ -51,22 +51,22 @@ def describe(
     return {
         "version": VERSION,
         "mailbox": mailbox,
-        "ses_message_id": receipt.message_id,
-        "received_at": receipt.received_at,
+        "sesMessageId": receipt.message_id,
+        "receivedAt": receipt.received_at,
         "envelope": {
             "from": receipt.sender,
             "to": list(receipt.recipients),
-            "also_to": list(receipt.other_recipients),
+            "alsoTo": list(receipt.other_recipients),
         },
         "from": fields.mailboxes("from"),
         "sender": _first(fields.mailboxes("sender")),
-        "reply_to": fields.mailboxes("reply-to"),
+        "replyTo": fields.mailboxes("reply-to"),
         "to": fields.mailboxes("to"),
         "cc": fields.mailboxes("cc"),
         "date": fields.date("date"),
         "subject": fields.text("subject"),
-        "message_id": _first(fields.message_ids("message-id")),
-        "in_reply_to": fields.message_ids("in-reply-to"),
+        "messageId": _first(fields.message_ids("message-id")),
+        "inReplyTo": fields.message_ids("in-reply-to"),
         "references": fields.message_ids("references"),
         "text": mail.text,
         "html": mail.html,
@@ -74,14 +74,14 @@ def describe(
         "attachments": list(attachments),
         "size": mail.size,
         "verdicts": {**receipt.verdicts, "passed": all(it == PASS for it in receipt.verdicts.values())},
-        "dmarc_policy": receipt.dmarc_policy or None,
+        "dmarcPolicy": receipt.dmarc_policy or None,
         "automatic": {
             "bounce": is_bounce(receipt, mail),
-            "auto_reply": is_automatic(fields),
-            "mailing_list": "list-id" in fields or "list-post" in fields,
+            "autoReply": is_automatic(fields),
+            "mailingList": "list-id" in fields or "list-post" in fields,
         },
         "problem": mail.problem._asdict() if mail.problem is not None else None,
-        "stored": {"bucket": receipt.bucket, "mail_key": receipt.key, "document_key": document_key},
+        "stored": {"bucket": receipt.bucket, "mailKey": receipt.key, "documentKey": document_key},
     }
 
 
@@ -124,7 +124,7 @@ def fit(document: Mapping[str, Any], most_bytes: int) -> str:
 
 def _least(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is left when even lists of a hundred addresses are too long."""
-    lists = ("from", "reply_to", "to", "cc", "in_reply_to", "references", "attachments")
+    lists = ("from", "replyTo", "to", "cc", "inReplyTo", "references", "attachments")
     return {**document, **{name: document[name][:10] for name in lists}, "text": None, "html": None, "shortened": True}
 
 

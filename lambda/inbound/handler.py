@@ -164,9 +164,9 @@ def _attachment(bucket: str, prefix: str, attachment: Attachment, *, store: bool
         )
     return {
         "name": attachment.name,
-        "safe_name": name,
-        "content_type": attachment.content_type,
-        "content_id": attachment.content_id,
+        "safeName": name,
+        "contentType": attachment.content_type,
+        "contentId": attachment.content_id,
         "inline": attachment.inline,
         "key": key,
         "size": len(content) if content is not None else None,
@@ -181,7 +181,7 @@ def _announce(description: Mapping[str, Any], event_bus: str, detail_type: str) 
     """
     stored = description["stored"]
     whole = json.dumps(description, ensure_ascii=False).encode()
-    _s3().put_object(Bucket=stored["bucket"], Key=stored["document_key"], Body=whole, ContentType="application/json")
+    _s3().put_object(Bucket=stored["bucket"], Key=stored["documentKey"], Body=whole, ContentType="application/json")
     response = _events().put_events(
         Entries=[
             {

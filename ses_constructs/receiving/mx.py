@@ -11,7 +11,7 @@ from aws_cdk import RemovalPolicy, Stack
 from constructs import Construct
 
 from ses_constructs._kit.checks import domain_name
-from ses_constructs.identity.records import DnsRecord
+from ses_constructs._kit.records import DnsRecord
 from ses_constructs.receiving.regions import warn_where_nothing_is_received
 
 if TYPE_CHECKING:

@@ -33,8 +33,8 @@ class Reports:
         for key, content in zip(keys, attachments, strict=True):
             self.s3.put_object(Bucket=MAILBOX, Key=key, Body=content)
         detail = {
-            "ses_message_id": "3eh6f2p0example",
-            "received_at": "2026-03-03T01:00:00.000Z",
+            "sesMessageId": "3eh6f2p0example",
+            "receivedAt": "2026-03-03T01:00:00.000Z",
             "verdicts": {"dmarc": dmarc},
             "stored": {"bucket": MAILBOX},
             "attachments": [{"key": key, "size": 100} for key in keys],

@@ -153,17 +153,17 @@ def test_a_mail_is_announced_with_what_is_needed_to_work_on_it(mailbox: Mailbox)
     assert detail["envelope"] == {
         "from": "ann@example.net",
         "to": ["support@example.com"],
-        "also_to": ["boss@example.com"],
+        "alsoTo": ["boss@example.com"],
     }
     assert (detail["subject"], detail["text"]) == ("Printer on fire", "Help!")
-    assert (detail["message_id"], detail["references"]) == ("1@example.net", ["0@example.com"])
+    assert (detail["messageId"], detail["references"]) == ("1@example.net", ["0@example.com"])
     assert detail["verdicts"] == {**dict.fromkeys(VERDICTS, "PASS"), "passed": True}
     (attachment,) = detail["attachments"]
     assert attachment["key"] == "parsed/3eh6f2p0example/1-fire.png"
     assert mailbox.content(attachment["key"]) == b"\x89PNG"
     assert attachment["sha256"] == hashlib.sha256(b"\x89PNG").hexdigest()
-    assert json.loads(mailbox.content(detail["stored"]["document_key"])) == detail
-    assert mailbox.content(detail["stored"]["mail_key"]) == MAIL
+    assert json.loads(mailbox.content(detail["stored"]["documentKey"])) == detail
+    assert mailbox.content(detail["stored"]["mailKey"]) == MAIL
     assert mailbox.metrics == {"Received": 1}
 
 
@@ -184,7 +184,7 @@ def test_a_quarantined_mail_is_moved_out_of_the_way_and_announced_as_that(mailbo
         assert detail_type == "Email Quarantined"
         assert (detail["text"], detail["html"]) == (None, None)
         assert [it["key"] for it in detail["attachments"]] == [None]
-        assert detail["stored"]["mail_key"] == "quarantine/3eh6f2p0example"
+        assert detail["stored"]["mailKey"] == "quarantine/3eh6f2p0example"
         assert mailbox.stored() == ["parsed/3eh6f2p0example/mail.json", "quarantine/3eh6f2p0example"]
     assert mailbox.content("quarantine/3eh6f2p0example") == MAIL
 
@@ -263,16 +263,16 @@ def test_the_longest_mail_fits_into_an_event_and_is_whole_in_its_document(mailbo
     ((_, detail),) = mailbox.events.put
     assert detail["shortened"] is True
     assert detail["html"] == text[: len(detail["html"])]
-    whole = json.loads(mailbox.content(detail["stored"]["document_key"]))
+    whole = json.loads(mailbox.content(detail["stored"]["documentKey"]))
     assert (whole["html"], whole["shortened"]) == (text, False)
 
 
 @pytest.mark.parametrize(
     ("header", "kind"),
     [
-        (b"Auto-Submitted: auto-replied", "auto_reply"),
-        (b"Precedence: bulk", "auto_reply"),
-        (b"List-Id: <news.example.com>", "mailing_list"),
+        (b"Auto-Submitted: auto-replied", "autoReply"),
+        (b"Precedence: bulk", "autoReply"),
+        (b"List-Id: <news.example.com>", "mailingList"),
         (b"Content-Type: multipart/report; report-type=delivery-status; boundary=x", "bounce"),
         (b"Auto-Submitted: no", None),
     ],
