@@ -64,15 +64,15 @@ def read(body: str) -> Mail:
         detail = json.loads(body)["detail"]
         authors = list(_pairs(detail["from"]))
         return Mail(
-            ses_message_id=str(detail["ses_message_id"]),
+            ses_message_id=str(detail["sesMessageId"]),
             sender=str(detail["envelope"]["from"]),
             recipients=tuple(str(it) for it in detail["envelope"]["to"]),
             author=authors[0] if authors else ("", ""),
-            reply_to=tuple(_pairs(detail["reply_to"])) or tuple(authors),
-            message_id=str(detail["message_id"] or ""),
+            reply_to=tuple(_pairs(detail["replyTo"])) or tuple(authors),
+            message_id=str(detail["messageId"] or ""),
             is_bounce=bool(detail["automatic"]["bounce"]),
             bucket=str(detail["stored"]["bucket"]),
-            key=str(detail["stored"]["mail_key"]),
+            key=str(detail["stored"]["mailKey"]),
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise Unusable("NotAMail", 'The message is no event "Email Received".') from None

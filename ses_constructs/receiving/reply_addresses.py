@@ -10,6 +10,7 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from ses_constructs._kit.checks import domain_name, fail, is_token
@@ -92,12 +93,12 @@ class ReplyAddresses(Construct):
         )
 
     def _claim(self, mailbox: InboundMailbox) -> None:
-        recipients = mailbox.recipients
+        rule = mailbox.rule.rule
+        recipients = (rule.recipients or []) if isinstance(rule, ses.CfnReceiptRule.RuleProperty) else []
         if not any(is_token(it) for it in recipients) and not {self.domain, f"reply@{self.domain}"} & {
             it.lower() for it in recipients
         }:
-            rule = f"must receive for {self.domain} or reply@{self.domain}"
-            fail(self, "mailbox", rule, ", ".join(recipients))
+            fail(self, "mailbox", f"must receive for {self.domain} or reply@{self.domain}", ", ".join(recipients))
         if mailbox.node.try_find_child("ReplyAddresses") is not None:
             fail(self, "mailbox", "must not have other reply addresses", mailbox.node.path)
         Construct(mailbox, "ReplyAddresses")
