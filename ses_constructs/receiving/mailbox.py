@@ -25,6 +25,7 @@ from ses_constructs._kit.checks import check_removal_policy, check_whole_number,
 from ses_constructs._kit.function_queues import Delivery, check_queues, make_main_queue, make_queue
 from ses_constructs._kit.functions import make_function
 from ses_constructs._kit.keys import checked_key, distinct_keys, grant_use
+from ses_constructs._kit.nag import acknowledge_objects
 from ses_constructs._kit.queues import allow_bus_to_send
 from ses_constructs._kit.stacks import same_place
 from ses_constructs._kit.subscriptions import Subscriptions
@@ -44,6 +45,7 @@ SOURCE = "ses-constructs.inbound"
 _TIMEOUT = Duration.minutes(3)
 _MEMORY = 1024  # MB; a mail of 40 MB takes a fifth of it (benchmarks/inbound.py), and processor time comes with it
 _RETENTION = Duration.days(90)
+_FOLDERS = ("mail", "parsed", "quarantine")
 
 
 class VerdictPolicy(StrEnum):
@@ -207,14 +209,11 @@ class InboundMailbox(Construct):
 
     def grant_read_mail(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let *grantee* read mail and attachments, not what is in quarantine."""
-        key = self.bucket.encryption_key
-        if key is not None:
-            key.grant(grantee, "kms:Decrypt")
-        return iam.Grant.add_to_principal(
-            grantee=grantee,
-            actions=["s3:GetObject"],
-            resource_arns=[self.bucket.arn_for_objects(f"{self._prefix}{folder}/*") for folder in ("mail", "parsed")],
-        )
+        if self.bucket.encryption_key is not None:
+            self.bucket.encryption_key.grant(grantee, "kms:Decrypt")
+        objects = [self._objects("mail"), self._objects("parsed")]
+        acknowledge_objects(grantee.grant_principal, objects)
+        return iam.Grant.add_to_principal(grantee=grantee, actions=["s3:GetObject"], resource_arns=objects)
 
     def _rule(self, id: str, detail_type: str) -> SesEventRule:
         rule = SesEventRule(
@@ -275,6 +274,7 @@ class InboundMailbox(Construct):
         )
         for statement in self._statements():
             function.add_to_role_policy(statement)
+        acknowledge_objects(function.role, [self._objects(folder) for folder in _FOLDERS])
         self.dead_letter_queue.grant(function, "sqs:SendMessage")
         keys = [self.bucket.encryption_key, self.dead_letter_queue.encryption_master_key]
         if self.bus.node.scope is self:  # made here, and encrypted with our key
@@ -287,10 +287,11 @@ class InboundMailbox(Construct):
         )
         return function
 
+    def _objects(self, folder: str) -> str:
+        return self.bucket.arn_for_objects(f"{self._prefix}{folder}/*")
+
     def _statements(self) -> list[iam.PolicyStatement]:
-        mail, parsed, quarantine = (
-            self.bucket.arn_for_objects(f"{self._prefix}{folder}/*") for folder in ("mail", "parsed", "quarantine")
-        )
+        mail, parsed, quarantine = (self._objects(folder) for folder in _FOLDERS)
         conditions: dict[str, Any] = {"StringEquals": {"events:source": SOURCE}}
         return [
             iam.PolicyStatement(actions=["s3:GetObject"], resources=[mail, quarantine]),

@@ -11,6 +11,7 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.exceptions import ClientError
+from jsonschema import Draft202012Validator
 from moto import mock_aws
 
 from inbound import handler as handler_module
@@ -20,6 +21,7 @@ from tests.handlers.samples import Json, sqs_event
 
 BUCKET = "mailbox"
 KEY = "mail/3eh6f2p0example"
+SCHEMA: Json = json.loads((Path(__file__).parents[3] / "docs" / "email-received.schema.json").read_text())
 CORPUS = os.environ.get("SES_EVENT_CORPUS")
 MAIL = (
     b"From: Ann <ann@example.net>\r\nTo: support@example.com\r\nSubject: Printer on fire\r\n"
@@ -44,7 +46,10 @@ class Events:
         for entry in Entries:
             assert (entry["EventBusName"], entry["Source"]) == ("mail-bus", "ses-constructs.inbound")
             assert len(entry["Detail"].encode()) < 256 * 1024
-            self.put.append((entry["DetailType"], json.loads(entry["Detail"])))
+            detail = json.loads(entry["Detail"])
+            Draft202012Validator(SCHEMA).validate(detail)
+            assert set(SCHEMA["required"]) == detail.keys() == SCHEMA["properties"].keys()
+            self.put.append((entry["DetailType"], detail))
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "e"} for _ in Entries]}
 
 
