@@ -72,7 +72,9 @@ mails = sqs.Queue(
 )
 mailbox.on_received().add_queue(mails)
 
-desk_logs = logs.LogGroup(stack, "DeskLogs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=cdk.RemovalPolicy.DESTROY)
+desk_logs = logs.LogGroup(
+    stack, "DeskLogs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=cdk.RemovalPolicy.DESTROY
+)
 desk_role = iam.Role(stack, "DeskRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
 desk_logs.grant_write(desk_role)
 desk = lambda_.Function(

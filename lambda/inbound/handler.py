@@ -8,7 +8,8 @@ name SES message ids, and nothing of the mail.
 
 Environment: ``MAILBOX_NAME``, ``EVENT_BUS_NAME``, ``DEAD_LETTER_QUEUE_URL``, ``MAX_RECEIVE_COUNT`` (that of the queue's
 redrive policy), ``SPAM_POLICY`` and ``VIRUS_POLICY`` (``FLAG``, ``QUARANTINE`` or ``DROP``), ``KEY_PREFIX`` (of what
-is stored here; default none), those of :func:`inbound.threads.thread_of`, and ``METRICS_NAMESPACE`` (default ``SesConstructs/Inbound``).
+is stored here; default none), ``METRICS_NAMESPACE`` (default ``SesConstructs/Inbound``), and for reply addresses those
+of :func:`inbound.threads.thread_of`.
 """
 
 from __future__ import annotations

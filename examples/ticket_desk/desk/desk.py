@@ -18,7 +18,7 @@ def handler(event: dict[str, Any], context: object) -> None:
 
 def receive(mail: dict[str, Any]) -> None:
     """Put one mail into the ticket that it answers in, else into a new one."""
-    # The thread is proven to be one that we gave out. References and subjects anybody can write, so they open no ticket.
+    # Proven to be one that we gave out. References and subjects anybody can write, so they open no ticket.
     thread = mail["thread"]
     ticket = thread["id"] if thread is not None else f"T-{mail['sesMessageId'][:18]}"
     item = {
