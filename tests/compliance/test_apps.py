@@ -135,7 +135,7 @@ WITHOUT_RESOURCE = {
 # What is in a bucket has no ARN before it is there: a folder of objects is the narrowest that S3 knows.
 FOLDER_OF_OBJECTS = re.compile(r'\["", \[\{"Fn::GetAtt": \["\w+", "Arn"\]\}, "/\w+/\*"\]\]')
 # A bucket that goes with its stack is emptied.
-ALL_OBJECTS = re.compile(FOLDER_OF_OBJECTS.pattern.replace(r"/\w+/", "/"))
+ALL_OBJECTS = re.compile(FOLDER_OF_OBJECTS.pattern.replace(r"/\w+/", r"/(?:\w+/)?"))
 EMPTYING = {"s3:DeleteObject", "s3:DeleteObjectVersion"}
 
 
