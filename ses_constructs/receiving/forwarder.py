@@ -22,6 +22,7 @@ from ses_constructs._kit.checks import check_whole_number, domain_problem, fail,
 from ses_constructs._kit.function_queues import Delivery, make_main_queue, make_queue
 from ses_constructs._kit.functions import make_function
 from ses_constructs._kit.keys import distinct_keys, grant_use
+from ses_constructs._kit.nag import acknowledge_objects
 from ses_constructs.identity import DomainIdentity, sending_policy
 from ses_constructs.identity.sending_identity import SendingIdentity
 from ses_constructs.receiving.mailbox import InboundMailbox
@@ -183,6 +184,7 @@ class MailForwarder(Construct):
             iam.PolicyStatement(actions=["s3:ListBucket"], resources=[mailbox.bucket.bucket_arn]),
         ):
             function.add_to_role_policy(statement)
+        acknowledge_objects(function.role, [marks])
         self.dead_letter_queue.grant(function, "sqs:SendMessage")
         for key in distinct_keys(mailbox.bucket.encryption_key, mailbox.encryption_key):
             grant_use(key, function, write=True)

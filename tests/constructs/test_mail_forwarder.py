@@ -181,16 +181,15 @@ def test_what_excludes_each_other_is_refused() -> None:
     identity = DomainIdentity(stack, "Identity", domain="example.com", dns=Dns.manual())
     rules = ActiveReceiptRuleSet(stack, "Rules")
     mailbox = InboundMailbox(stack, "Box", rule_set=rules, recipients=["example.com"])
-    for number, (options, message) in enumerate(
-        [
-            ({}, "rule_set and mailbox must be one of them, got 'neither'"),
-            ({"rule_set": rules, "mailbox": mailbox}, "got 'both'"),
-            ({"mailbox": mailbox, "removal_policy": cdk.RemovalPolicy.DESTROY}, "removal_policy is for a new mailbox"),
-            ({"mailbox": mailbox, "from_address": "me"}, "from_address must be an address, got 'me'"),
-            ({"mailbox": mailbox, "from_address": "me@example.net"}, "must be an address of example.com"),
-            ({"mailbox": mailbox, "max_receive_count": 0}, "max_receive_count must be a whole number"),
-        ]
-    ):
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({}, "rule_set and mailbox must be one of them, got 'neither'"),
+        ({"rule_set": rules, "mailbox": mailbox}, "got 'both'"),
+        ({"mailbox": mailbox, "removal_policy": cdk.RemovalPolicy.DESTROY}, "removal_policy is for a new mailbox"),
+        ({"mailbox": mailbox, "from_address": "me"}, "from_address must be an address, got 'me'"),
+        ({"mailbox": mailbox, "from_address": "me@example.net"}, "must be an address of example.com"),
+        ({"mailbox": mailbox, "max_receive_count": 0}, "max_receive_count must be a whole number"),
+    ]
+    for number, (options, message) in enumerate(cases):
         arguments: dict[str, Any] = {"from_address": "me@example.com", **options}
         with pytest.raises(ValueError, match=message):
             MailForwarder(

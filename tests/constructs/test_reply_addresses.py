@@ -84,15 +84,14 @@ def test_a_key_of_yours_is_used() -> None:
 def test_what_no_answer_could_come_by_is_refused() -> None:
     stack = cdk.Stack()
     box = mailbox(stack, "support@example.com", "reply@example.com")
-    for number, (options, message) in enumerate(
-        [
-            ({"domain": "example"}, "domain must have at least two labels"),
-            ({"domain": "${Token[TOKEN.1]}"}, "domain must be known at synthesis"),
-            ({"domain": "example.org"}, r"must receive for example\.org or reply@example\.org, got 'support@"),
-            ({"lifetime": Duration.minutes(59)}, "lifetime must be from 1 hour to 3,650 days"),
-            ({"lifetime": Duration.days(3651)}, "lifetime must be from 1 hour to 3,650 days"),
-        ]
-    ):
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"domain": "example"}, "domain must have at least two labels"),
+        ({"domain": "${Token[TOKEN.1]}"}, "domain must be known at synthesis"),
+        ({"domain": "example.org"}, r"must receive for example\.org or reply@example\.org, got 'support@"),
+        ({"lifetime": Duration.minutes(59)}, "lifetime must be from 1 hour to 3,650 days"),
+        ({"lifetime": Duration.days(3651)}, "lifetime must be from 1 hour to 3,650 days"),
+    ]
+    for number, (options, message) in enumerate(cases):
         arguments: dict[str, Any] = {"domain": "example.com", "mailbox": box, **options}
         with pytest.raises(ValueError, match=message):
             ReplyAddresses(stack, f"Replies{number}", **arguments)

@@ -76,4 +76,5 @@ def table() -> Any:
 @cache
 def client(service: str) -> Any:
     """Return a client, made once."""
-    return boto3.client(service)
+    session: Any = boto3  # its types want the service's name as a literal
+    return session.client(service)

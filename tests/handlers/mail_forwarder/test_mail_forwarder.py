@@ -103,7 +103,7 @@ def forwarder(
     monkeypatch.setattr(handler_module, "_s3", lambda: s3)
     monkeypatch.setattr(handler_module, "_ses", lambda: made.ses)
     monkeypatch.setattr(handler_module, "_sqs", lambda: sqs)
-    monkeypatch.setattr(handler_module.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
     yield made
     handler_module._settings.cache_clear()
     for it in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
@@ -145,7 +145,7 @@ def test_a_mail_that_somebody_may_be_sending_waits_and_is_sent_once_that_one_mus
     assert len(forwarder.handle(event)) == 1, "the mark of the first try is fresh"
     assert forwarder.ses.sent == []
     later = (datetime.now(UTC) + timedelta(minutes=6)).timestamp()
-    monkeypatch.setattr(handler_module.time, "time", lambda: later)
+    monkeypatch.setattr("time.time", lambda: later)
     assert forwarder.handle(event) == []
     assert len(forwarder.ses.sent) == 1
 
@@ -163,7 +163,7 @@ def test_after_a_part_was_sent_only_the_rest_is(forwarder: Forwarder, monkeypatc
         patch.setattr(forwarder.ses, "send_email", fail_second)
         assert len(forwarder.handle(event)) == 1
     later = (datetime.now(UTC) + timedelta(minutes=6)).timestamp()
-    monkeypatch.setattr(handler_module.time, "time", lambda: later)
+    monkeypatch.setattr("time.time", lambda: later)
     assert forwarder.handle(event) == []
     assert [len(it["Destination"]["ToAddresses"]) for it in forwarder.ses.sent] == [50, 10]
 

@@ -77,7 +77,7 @@ def test_forged_and_foreign_addresses_name_no_thread(monkeypatch: pytest.MonkeyP
 def test_an_expired_address_names_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     address = make()
     later = (datetime.now(UTC) + timedelta(days=31)).timestamp()
-    monkeypatch.setattr(handler_module.time, "time", lambda: later)
+    monkeypatch.setattr("time.time", lambda: later)
     assert ask(check=address) == {"thread": None, "reason": "Expired"}
     assert thread_of([address]) is None
 
