@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ses_constructs.receiving.rule_set import ActiveReceiptRuleSet
 
 _TIMEOUT = Duration.minutes(3)  # as lambda/mail_forwarder/handler.py counts on
-_MEMORY = 1024  # MB; a mail of 40 MB is there up to five times on its way into SES's API
+_MEMORY = 1024  # MB; a mail of 40 MB takes a quarter of it, and processor time comes with it
 # Sending limits are small, and what is throttled waits for the queue: two at a time stay below 14 a second, and one
 # that is refused tries again for seven seconds. https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas.html
 _CONCURRENCY = 2
@@ -154,6 +154,27 @@ class MailForwarder(Construct):
             actions=alarm_actions,
         )
         """Goes off when there is any dead letter."""
+
+    def metric_forwarded(self, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """Count the calls of SES that sent mail on, to up to 50 people each; sums over *period*, or 5 minutes."""
+        return self._metric("Forwarded", period)
+
+    def metric_stopped(self, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """Count the mail that is a loop, a report or an automatic reply; sums over *period*, or 5 minutes."""
+        return self._metric("Stopped", period)
+
+    def metric_without_alias(self, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """Count the mail with nobody behind its address; sums over *period*, or 5 minutes."""
+        return self._metric("WithoutAlias", period)
+
+    def _metric(self, name: str, period: Duration | None) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="SesConstructs/Inbound",  # as in lambda/mail_forwarder/handler.py
+            metric_name=name,
+            dimensions_map={"Forwarder": self.node.path},
+            period=period,
+            statistic="Sum",
+        )
 
     def _let_it_work(
         self,

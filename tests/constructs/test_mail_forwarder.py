@@ -6,6 +6,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_ses as ses
 
+from mail_forwarder import handler
 from ses_constructs import (
     ActiveReceiptRuleSet,
     Dns,
@@ -118,6 +119,15 @@ def test_one_rule_leads_from_the_bus_to_the_queue_with_the_dead_letter_queue_beh
     (target,) = rule["Targets"]
     assert target["Arn"]["Fn::GetAtt"][0].startswith("ForwarderQueue")
     assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0].startswith("ForwarderDeadLetterQueue")
+
+
+def test_its_metrics_are_those_that_the_function_publishes(forwarder: Synthesised) -> None:
+    made = forwarder.stack.node.find_child("Forwarder")
+    assert isinstance(made, MailForwarder)
+    metrics = [made.metric_forwarded(), made.metric_stopped(), made.metric_without_alias()]
+    assert {it.metric_name for it in metrics} <= set(handler._METRICS)
+    name = function(forwarder)["Environment"]["Variables"]["FORWARDER_NAME"]
+    assert [(it.namespace, it.dimensions) for it in metrics] == [("SesConstructs/Inbound", {"Forwarder": name})] * 3
 
 
 def test_a_mailbox_of_yours_and_an_imported_identity_will_do() -> None:

@@ -1,21 +1,28 @@
 """The function that makes and checks reply addresses, and the mailbox that reads them, with one key of KMS."""
 
+import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import botocore.session
 import pytest
 from botocore.exceptions import ClientError
+from jsonschema import Draft202012Validator
 from moto import mock_aws
 
+from inbound.core import describe
+from inbound.mime import take_apart
+from inbound.receipt import Receipt
 from inbound.threads import thread_of
 from reply_addresses import handler as handler_module
 from ses_common import reply_keys
 
 DOMAIN = "support.example.com"
+VERDICTS = dict.fromkeys(("spam", "virus", "spf", "dkim", "dmarc"), "PASS")
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +122,14 @@ def test_logs_hold_neither_addresses_nor_threads(caplog: pytest.LogCaptureFixtur
     logged = " ".join(str(record.__dict__) for record in caplog.records)
     assert "Forged" in logged
     assert all(word not in logged for word in (address, forged, "T-1042", "reply+"))
+
+
+def test_the_event_of_an_answer_names_its_thread_as_the_schema_says() -> None:
+    schema = json.loads((Path(__file__).parents[3] / "docs" / "email-received.schema.json").read_text())
+    address = make()
+    receipt = Receipt("3eh6", "2026-03-02T08:15:30Z", "a@example.net", (address,), (), VERDICTS, "", "bucket", "mail/1")
+    mail = take_apart([b"Subject: Re: Hello\r\n\r\nHello"])
+    thread = thread_of(receipt.recipients)
+    detail = describe(receipt, mail, [], mailbox="Mail/Box", document_key="parsed/1/mail.json", thread=thread)
+    assert detail["thread"] == {"id": "T-1042", "address": address}
+    Draft202012Validator(schema).validate(detail)

@@ -6,6 +6,8 @@ from email.policy import default
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from inbound.core import describe
 from inbound.mime import take_apart
@@ -170,6 +172,29 @@ def test_a_mail_that_is_too_large_with_its_new_header_is_refused() -> None:
     with pytest.raises(Unusable) as refused:
         rewritten(raw)
     assert refused.value.code == "TooLarge"
+
+
+_WORDS = rb"""From:|Reply-To:|Message-ID:|References:|To:|Subject:|X-SES-A: b|<ann@example.net>|<1@example.net>
+=?utf-8?q?=0D=0A?=|=?x?b?|"|(|,|;|Ann|@|example.net|:|=?utf-8?q?=C3?=""".replace(b"\n", b"|").split(b"|")
+_PIECES = st.one_of(
+    st.binary(max_size=8), st.sampled_from([*_WORDS, b" ", b"\r\n", b"\n", b"\r", b"\xff", b"\xc3\xbc"])
+)
+
+
+@given(raw=st.lists(_PIECES, max_size=40).map(b"".join))
+def test_whatever_comes_leaves_with_one_good_from_and_the_body_as_it_was(raw: bytes) -> None:
+    head = header.read(raw)
+    written = rewritten(raw)
+    again = header.read(written)
+    assert written[again.body_at :] == raw[head.body_at :]
+    (author,) = message_from_bytes(b"From: " + again.values(b"from")[0] + b"\r\n\r\n", policy=default)["from"].addresses
+    assert author.addr_spec == FROM
+    ours = [field for field in again.fields if field.name in (b"from", b"reply-to", b"x-forwarded-by")]
+    assert all(line.isascii() and len(line) < 998 for field in ours for line in field.lines)
+    once = {field.name for field in again.fields if field.name != b"to" and not field.name.startswith(b"x-")}
+    assert all(len(again.values(name)) == 1 for name in once & {b"from", b"reply-to", b"subject", b"references"})
+    assert not [field for field in again.fields if field.name.startswith(b"x-ses-") or field.name == b"sender"]
+    assert reason(written) == "Loop"
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"detail": 1}', '{"detail": {"from": [1]}}', "[" * 100_000])
