@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ses_constructs.lab import Lab, LabReceived
+    from tests.lab.stage import Stage
 
 Json = dict[str, Any]
 
@@ -153,3 +154,8 @@ class Reception:
             code, said = smtp.rcpt(recipient)
         assert code != 250
         return code, said.decode()
+
+
+def told(stage: Stage, count: int = 1) -> list[Json]:
+    """The notifications that have reached the queue since it was last looked at."""
+    return [json.loads(envelope["Message"]) for envelope in stage.received(count)]

@@ -4,10 +4,8 @@ import base64
 import email
 import email.policy
 import json
-import os
 import uuid
 from email.policy import SMTP
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,19 +13,12 @@ from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ses_constructs.lab import LabReceived
-from tests.lab.reception import Json, Reception
+from tests.lab.reception import Json, Reception, told
 from tests.lab.stage import Stage, allow_ses
 
 pytestmark = pytest.mark.lab
 
 SETUP = "AMAZON_SES_SETUP_NOTIFICATION"
-EICAR = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
-GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*" + "GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
-
-
-def told(stage: Stage, count: int = 1) -> list[Json]:
-    """The notifications in the queue; the one of making the action has been taken out before."""
-    return [json.loads(envelope["Message"]) for envelope in stage.received(count)]
 
 
 def refusal(reception: Reception, action: Json) -> tuple[str, str]:
@@ -176,18 +167,27 @@ def test_a_mail_that_ses_encrypts_itself_is_for_the_encryption_client_alone(rece
     assert AESGCM(data_key).decrypt(base64.b64decode(about["x-amz-iv"]), content, None) == received.raw
 
 
+def make_role(reception: Reception, name: str) -> str:
+    trust = json.loads(reception.allowed("*", "sts:AssumeRole"))
+    del trust["Statement"][0]["Resource"]
+    made = reception.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    return str(made["Role"]["Arn"])
+
+
+def allow(iam: Any, role: str, action: str, resource: str) -> None:
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=role, PolicyName="allow", PolicyDocument=document)
+
+
 def test_a_role_writes_in_place_of_the_bucket_policy(reception: Reception) -> None:
     bucket, iam = f"elsewhere-{uuid.uuid4().hex[:8]}", reception.client("iam")
     reception.client("s3").create_bucket(Bucket=bucket)
-    trust = json.loads(reception.allowed("*", "sts:AssumeRole"))
-    del trust["Statement"][0]["Resource"]
     name = f"ses-{uuid.uuid4().hex[:8]}"
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    role = make_role(reception, name)
     action = {"S3Action": {"BucketName": bucket, "IamRoleArn": role}}
     assert f"the role {role} may not s3:PutObject" in refusal(reception, action)[1]
-    statement = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam.put_role_policy(RoleName=name, PolicyName="write", PolicyDocument=document)
+    allow(iam, name, "s3:PutObject", f"arn:aws:s3:::{bucket}/*")
     reception.rule(action)
     only(reception.receive(reception.recipient))
     assert len(reception.objects(bucket)) == 1
@@ -307,6 +307,22 @@ def test_a_mail_without_a_sender_is_never_bounced(reception: Reception) -> None:
     assert len(reception.lab.messages()) == before
 
 
+def test_whatever_is_in_the_header_of_a_mail_can_be_bounced(reception: Reception) -> None:
+    sender = f"postmaster@{reception.domain}"
+    reception.rule({"BounceAction": {"Sender": sender, "SmtpReplyCode": "552", "Message": "Zu groß"}})
+    with reception.smtp() as smtp:
+        header = b"Message-ID: <one\r\n\ttwo\xff@sender.example>\r\nSubject: \xe4\r\nno field\r\n"
+        smtp.sendmail("bo@sender.example", [reception.recipient], header + b"\r\nHello\r\n")
+    assert reception.lab.received()[-1].actions[0].error is None
+    report = email.message_from_bytes(reception.lab.messages()[-1].raw, policy=email.policy.default)
+    assert report["In-Reply-To"] == "<one two?@sender.example>"
+    assert [part.get_content_type() for part in report.iter_parts()] == [
+        "text/plain",
+        "message/delivery-status",
+        "text/rfc822-headers",
+    ]
+
+
 def test_a_bounce_comes_from_a_verified_address_only(reception: Reception) -> None:
     action = {"Sender": "who@elsewhere.example", "SmtpReplyCode": "550", "Message": "No"}
     assert refusal(reception, {"BounceAction": action})[0] == "InvalidParameterValue"
@@ -353,112 +369,16 @@ def test_work_mail_is_noted_and_its_topic_told(reception: Reception, stage: Stag
     assert document["receipt"]["action"]["organizationArn"] == organization
 
 
-# Verdicts
-
-
-def test_everything_passes_unless_the_mail_says_otherwise(reception: Reception) -> None:
-    bucket = reception.bucket()
-    reception.rule({"S3Action": {"BucketName": bucket}})
-    assert set(reception.receive(reception.recipient).verdicts.values()) == {"PASS"}
-    asked = {"X-Lab-Spam-Verdict": "GRAY", "X-Lab-Dkim-Verdict": "FAIL", "X-Lab-Virus-Verdict": "PROCESSING_FAILED"}
-    received = reception.receive(reception.recipient, message=reception.mail(headers=asked))
-    expected = {"spam": "GRAY", "virus": "PROCESSING_FAILED", "spf": "PASS", "dkim": "FAIL", "dmarc": "PASS"}
-    assert received.verdicts == expected
-    stored = reception.objects(bucket)[received.message_id]
-    assert b"X-SES-Spam-Verdict: GRAY\r\n" in stored
-    assert b"X-Lab-" not in stored
-
-
-def test_a_verdict_that_there_is_not_is_refused(reception: Reception) -> None:
-    reception.rule({"AddHeaderAction": {"HeaderName": "X-Seen", "HeaderValue": "yes"}})
-    message = reception.mail(headers={"X-Lab-Spam-Verdict": "MAYBE"})
-    with reception.smtp() as smtp:
-        smtp.mail("bo@sender.example")
-        smtp.rcpt(reception.recipient)
-        code, said = smtp.data(message.as_bytes(policy=SMTP))
-    assert (code, b"X-Lab-Spam-Verdict must be one of" in said) == (554, True)
-
-
-@pytest.mark.parametrize(("text", "verdict"), [(EICAR, "virus"), (GTUBE, "spam")])
-def test_the_test_strings_fail_in_a_text_and_in_an_attachment(reception: Reception, text: str, verdict: str) -> None:
-    reception.rule({"AddHeaderAction": {"HeaderName": "X-Seen", "HeaderValue": "yes"}})
-    attached = reception.mail()
-    attached.add_attachment(text.encode(), maintype="application", subtype="octet-stream", filename="a.bin")
-    for message in (reception.mail(text=text), attached):
-        verdicts = reception.receive(reception.recipient, message=message).verdicts
-        assert [name for name, status in verdicts.items() if status == "FAIL"] == [verdict]
-
-
-def test_a_rule_that_does_not_scan_says_so(reception: Reception) -> None:
-    function = reception.function()
-    call = {"LambdaAction": {"FunctionArn": function, "InvocationType": "RequestResponse"}}
-    reception.rule(call, ScanEnabled=False)
-    reception.receive(reception.recipient)
-    (event,) = reception.calls(function)
-    receipt = event["Records"][0]["ses"]["receipt"]
-    assert (receipt["spamVerdict"], receipt["virusVerdict"]) == ({"status": "DISABLED"}, {"status": "DISABLED"})
-    assert receipt["spfVerdict"] == {"status": "PASS"}
-
-
-# Shapes
-
-
-def test_the_policy_of_the_senders_domain_is_told_where_dmarc_failed(reception: Reception, stage: Stage) -> None:
-    reception.rule({"SNSAction": {"TopicArn": stage.topic_arn}})
-    told(stage)
-    headers = {"X-Lab-Dmarc-Verdict": "FAIL", "X-Lab-Dmarc-Policy": "reject"}
-    reception.receive(reception.recipient, message=reception.mail(headers=headers))
-    (document,) = told(stage)
-    assert (document["receipt"]["dmarcVerdict"], document["receipt"]["dmarcPolicy"]) == ({"status": "FAIL"}, "reject")
-
-
-def test_a_long_header_is_cut_off_in_a_notification_and_later_for_a_function(
-    reception: Reception, stage: Stage
-) -> None:
-    function = reception.function()
-    reception.rule(
-        {"SNSAction": {"TopicArn": stage.topic_arn}},
-        {"LambdaAction": {"FunctionArn": function, "InvocationType": "RequestResponse"}},
-    )
-    told(stage)
-    headers = {f"X-Long-{number}": "x" * 500 for number in range(30)}
-    reception.receive(reception.recipient, message=reception.mail(headers=headers))
-    (document,) = told(stage)
-    (event,) = reception.calls(function)
-    assert document["mail"]["headersTruncated"]
-    assert len(json.dumps(document["mail"]["headers"])) < 13 * 1024
-    mail = event["Records"][0]["ses"]["mail"]
-    assert not mail["headersTruncated"]
-    assert sum(header["name"].startswith("X-Long") for header in mail["headers"]) == 30
-
-
-@pytest.mark.parametrize(
-    ("sample", "without"),
-    [("captured-fxrelay-sns-action.json", ()), ("captured-fxrelay-s3-stored.json", ("content",))],
-)
-def test_notifications_have_the_shape_of_captured_ones(
-    reception: Reception, stage: Stage, sample: str, without: tuple[str, ...]
-) -> None:
-    corpus = os.environ.get("SES_EVENT_CORPUS")
-    if corpus is None:
-        pytest.skip("SES_EVENT_CORPUS names no folder of samples")
-    real = json.loads(json.loads(Path(corpus, "inbound-sns", sample).read_text())["Message"])
-    if without:
-        action = {"BucketName": reception.bucket(), "ObjectKeyPrefix": "mail", "TopicArn": stage.topic_arn}
-        reception.rule({"S3Action": action})
-    else:
-        reception.rule({"SNSAction": {"TopicArn": stage.topic_arn}})
-    told(stage)
-    headers = {"Date": "Mon, 1 Jan 2024 00:00:00 +0000", "Message-ID": "<a@b.example>"}
-    if "replyTo" in real["mail"]["commonHeaders"]:
-        headers["Reply-To"] = "bo@sender.example"
-    reception.receive(reception.recipient, message=reception.mail(headers=headers))
-    (ours,) = told(stage)
-    assert _shape(ours) == _shape(real)
-
-
-def _shape(value: Any) -> Any:
-    """Keys and types, in their order."""
-    if isinstance(value, dict):
-        return [(key, _shape(it)) for key, it in value.items()]
-    return [_shape(value[0])] if isinstance(value, list) and value else type(value).__name__
+def test_connect_is_noted_if_ses_may_assume_its_role(reception: Reception) -> None:
+    iam, name = reception.client("iam"), f"connect-{uuid.uuid4().hex[:8]}"
+    instance = f"arn:aws:connect:us-east-1:{reception.lab.account}:instance/i-1"
+    role = make_role(reception, name)
+    action = {"ConnectAction": {"InstanceARN": instance, "IAMRoleARN": role}}
+    assert refusal(reception, action)[0] == "InvalidParameterValue"
+    allow(iam, name, "connect:StartEmailContact", instance)
+    reception.rule(action)
+    assert only(reception.receive(reception.recipient)) == {
+        "type": "Connect",
+        "instanceArn": instance,
+        "iamRoleArn": role,
+    }

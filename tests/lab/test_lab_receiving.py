@@ -208,6 +208,22 @@ def test_filters_keep_addresses_out_before_any_rule_runs(
     assert ses.list_receipt_filters()["Filters"] == []
 
 
+def test_without_xclient_a_mail_comes_from_the_address_of_the_connection(reception: Reception) -> None:
+    reception.rule(header("it"))
+    assert reception.receive(reception.recipient).client_address == "127.0.0.1"
+    ses, name = reception.client("ses"), "loopback"
+    ses.create_receipt_filter(Filter={"Name": name, "IpFilter": {"Cidr": "127.0.0.0/8", "Policy": "Block"}})
+    try:
+        assert reception.refused(reception.recipient)[0] == 550
+    finally:
+        ses.delete_receipt_filter(FilterName=name)
+
+
+def test_an_address_that_is_none_is_refused(reception: Reception) -> None:
+    with reception.smtp() as smtp:
+        assert [smtp.docmd("XCLIENT", it)[0] for it in ("", "ADDR=nowhere", "NAME=mx.example.net")] == [501] * 3
+
+
 def test_a_mail_above_40_mb_is_refused(reception: Reception) -> None:
     reception.rule(header("it"))
     line = b"x" * 76 + b"\r\n"

@@ -15,7 +15,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from ses_constructs.lab.server.errors import SesError
-from ses_constructs.lab.server.mime import now
+from ses_constructs.lab.server.mime import LEAVING, now, unfolded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,15 +57,16 @@ def bounce(
     message["Auto-Submitted"] = "auto-replied"
     message["Date"] = format_datetime(at)
     message["Message-ID"] = f"<{message_id}@email.amazonses.com>"
-    if header["Message-ID"]:
-        message["In-Reply-To"] = message["References"] = str(header["Message-ID"]).strip()
+    original_id = unfolded(header.get("Message-ID", "")).encode("ascii", "replace").decode()
+    if original_id:
+        message["In-Reply-To"] = message["References"] = original_id
     lines = [f"{it.recipient}: {it.text}" for it in failures]
     text = explanation or "The message could not be delivered."
     message.attach(MIMEText("\n".join([text, "", *lines, ""])))
     message.attach(_status(failures, original.region))
     original_header = Message()
     original_header["Content-Type"] = "text/rfc822-headers"
-    original_header.set_payload(original.raw.partition(b"\r\n\r\n")[0].decode("ascii", "replace"))
+    original_header.set_payload(original.raw.partition(b"\r\n\r\n")[0].decode("ascii", "surrogateescape"))
     message.attach(original_header)
     engine.publisher.record.message(
         message_id=message_id,
@@ -74,7 +75,7 @@ def bounce(
         configuration_set=None,
         tags={},
         via=via,
-        raw=message.as_bytes(policy=email.policy.SMTP.clone(max_line_length=0)),
+        raw=message.as_bytes(policy=LEAVING),
     )
     return message_id
 

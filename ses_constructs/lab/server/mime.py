@@ -17,7 +17,7 @@ from email.utils import format_datetime, getaddresses, parseaddr
 from ses_constructs.lab.server.errors import invalid
 
 # Long headers stay as they are: folding is the next server's right, and changes what DKIM has signed.
-_LEAVING = email.policy.compat32.clone(linesep="\r\n", max_line_length=0)
+LEAVING = email.policy.compat32.clone(linesep="\r\n", max_line_length=0)
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _SET_HEADER = "X-SES-CONFIGURATION-SET"
 _TAGS_HEADER = "X-SES-MESSAGE-TAGS"
@@ -84,7 +84,7 @@ class Mime:
             del self.message[name]
         self.message["Date"] = format_datetime(now)
         self.message["Message-ID"] = message_id_header
-        return self.message.as_bytes(policy=_LEAVING)
+        return self.message.as_bytes(policy=LEAVING)
 
 
 def read(raw: bytes) -> Mime:

@@ -6,6 +6,7 @@ See https://docs.aws.amazon.com/ses/latest/dg/receiving-email-concepts.html.
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,8 @@ class Receiver:
         """
         verdicts, raw = judge(raw)
         mail = arrival(envelope, raw, self._emulator.region)
-        self._came_in[mail.message_id] = mail
+        # A bounce quotes the header and no more.
+        self._came_in[mail.message_id] = replace(mail, raw=raw.partition(b"\r\n\r\n")[0])
         done = [_entry(rule, it) for rule, it in self._run(mail, verdicts)]
         self._engine.publisher.record.received(
             {

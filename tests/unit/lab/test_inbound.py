@@ -65,10 +65,10 @@ def test_whatever_comes_can_be_judged_and_told(raw: bytes) -> None:
 
 def test_a_mail_nested_too_deep_to_scan_says_so() -> None:
     parts = b"".join(
-        b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d\r\n' % (number, number) for number in range(2000)
+        b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d\r\n' % (number, number) for number in range(20_000)
     )
     verdicts, _ = judge(parts)
-    assert (verdicts.spam, verdicts.virus) in {("PASS", "PASS"), ("PROCESSING_FAILED", "PROCESSING_FAILED")}
+    assert (verdicts.spam, verdicts.virus) == ("PROCESSING_FAILED", "PROCESSING_FAILED")
 
 
 @pytest.mark.parametrize("ending", [b"\r\n\r\nHello", b"\r\n", b""])
