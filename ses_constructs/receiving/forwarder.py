@@ -130,7 +130,7 @@ class MailForwarder(Construct):
                 "ALIASES": json.dumps(targets, separators=(",", ":")),
                 "FROM_ADDRESS": from_address,
                 "LOOP_MARK": self.node.addr,
-                "KEY_PREFIX": mailbox._prefix,
+                "KEY_PREFIX": mailbox.prefix,
                 "DEAD_LETTER_QUEUE_URL": self.dead_letter_queue.queue_url,
                 "MAX_RECEIVE_COUNT": str(max_receive_count),
                 **(
@@ -198,7 +198,7 @@ class MailForwarder(Construct):
                 sandbox_recipients=(),
             )
         mailbox.grant_read_mail(function)
-        marks = mailbox.bucket.arn_for_objects(f"{mailbox._prefix}forwarded/*")
+        marks = mailbox.bucket.arn_for_objects(f"{mailbox.prefix}forwarded/*")
         for statement in (
             iam.PolicyStatement(actions=["s3:GetObject", "s3:PutObject"], resources=[marks]),
             # Without it a missing object is not told from a forbidden one.
