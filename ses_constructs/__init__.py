@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     )
     from ses_constructs.receiving.forwarder import MailForwarder
     from ses_constructs.receiving.mailbox import InboundMailbox, VerdictPolicy
-    from ses_constructs.receiving.reports.dmarc_reports import DmarcReports
     from ses_constructs.receiving.reply_addresses import ReplyAddresses
+    from ses_constructs.receiving.reports.dmarc_reports import DmarcReports
     from ses_constructs.sending import (
         AccountEventType,
         CloudWatchEventDestination,

@@ -293,16 +293,11 @@ def test_resources_that_exclude_each_other_are_refused(stack: cdk.Stack) -> None
     mailbox = InboundMailbox(stack, "Mailbox", rule_set=rules, recipients=[ADDRESS])
     queue = sqs.Queue(stack, "Queue")
     bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "our-rows")
-    for number, (arguments, problem) in enumerate(
-        [
-            ({"mailbox": mailbox, "rule_set": rules}, "rule_set and mailbox must be one or the other, got 'both'"),
-            ({"mailbox": mailbox, "queue": queue}, "queue and dead_letter_queue must be given together"),
-            (
-                {"mailbox": mailbox, "bucket": bucket, "retention": cdk.Duration.days(1)},
-                "retention is for a new bucket",
-            ),
-        ]
-    ):
-        options: dict[str, Any] = arguments
+    refused: list[tuple[dict[str, Any], str]] = [
+        ({"mailbox": mailbox, "rule_set": rules}, "rule_set and mailbox must be one or the other, got 'both'"),
+        ({"mailbox": mailbox, "queue": queue}, "queue and dead_letter_queue must be given together"),
+        ({"mailbox": mailbox, "bucket": bucket, "retention": cdk.Duration.days(1)}, "retention is for a new"),
+    ]
+    for number, (arguments, problem) in enumerate(refused):
         with pytest.raises(ValueError, match=problem):
-            DmarcReports(stack, f"Reports{number}", address=ADDRESS, domains=["example.com"], **options)
+            DmarcReports(stack, f"Reports{number}", address=ADDRESS, domains=["example.com"], **arguments)
