@@ -62,6 +62,11 @@ def rows(lab: Lab, bucket: str, count: int) -> dict[str, list[dict[str, Any]]]:
     return {key: [json.loads(line) for line in body.splitlines()] for key, body in bodies.items()}
 
 
+def test_before_the_first_report_the_queries_have_no_rows(ses_lab: Lab, outputs: dict[str, str]) -> None:
+    for query in QUERIES:
+        assert ask(ses_lab, outputs, query.name) == []
+
+
 def test_reports_of_every_kind_become_rows_and_the_saved_queries_count_them(
     ses_lab: Lab, outputs: dict[str, str]
 ) -> None:

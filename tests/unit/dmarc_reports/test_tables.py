@@ -57,7 +57,8 @@ SES_BROKEN = Record("192.0.2.1", 3, "fail", "fail", {"example.com": "fail"}, ("b
 CRM = Record("198.51.100.9", 50, "fail", "fail", {"crm.example": "pass"}, ("crm.example", "pass"))
 LIST = Record("203.0.113.5", 7, "fail", "fail", {}, ("lists.example", "pass"), ("mailing_list",))
 ALUMNI = Record("203.0.113.6", 4, "pass", "fail", OURS, ("alumni.example", "pass"))
-FORGERY = Record("203.0.113.66", 40, disposition="quarantine")
+# What receivers say of all mail that fails while the record is in test mode explains nothing.
+FORGERY = Record("203.0.113.66", 40, reasons=("policy_test_mode",), disposition="quarantine")
 
 
 def days_ago(days: int) -> str:
