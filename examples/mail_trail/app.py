@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The whole trail of a mail: one template, sent with tags, and all that becomes of it at all four kinds of destinations.
+"""The whole trail of a mail: a template, sent with tags, and what becomes of it at all four kinds of destinations.
 
 -c hosted_zone_id=... -c hosted_zone_name=example.com
 """

@@ -1,4 +1,4 @@
-"""The whole trail of a mail, by the example: sent, opened and clicked, and what that leaves at all four destinations."""
+"""The trail of a mail by the example: sent, opened, clicked, and what that leaves at all four destinations."""
 
 import json
 import re
