@@ -28,6 +28,15 @@ if TYPE_CHECKING:
     from ses_constructs.identity.notifications import IdentityNotifications
     from ses_constructs.identity.sending_policy import IdentitySendingPolicy
     from ses_constructs.identity.verification import IdentityVerification
+    from ses_constructs.receiving import (
+        ActiveReceiptRuleSet,
+        BounceTemplate,
+        InboundMx,
+        Invocation,
+        ReceiptAction,
+        SnsEncoding,
+    )
+    from ses_constructs.receiving.mailbox import InboundMailbox, VerdictPolicy
     from ses_constructs.sending import (
         AccountEventType,
         CloudWatchEventDestination,
@@ -49,8 +58,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccountEventType",
+    "ActiveReceiptRuleSet",
     "AnymailSubscription",
     "Bimi",
+    "BounceTemplate",
     "CloudWatchEventDestination",
     "CrossAccountDnsRole",
     "DedicatedIpPool",
@@ -71,11 +82,16 @@ __all__ = [
     "IdentityNotifications",
     "IdentitySendingPolicy",
     "IdentityVerification",
+    "InboundMailbox",
+    "InboundMx",
+    "Invocation",
     "MessageTag",
     "MtaSts",
+    "ReceiptAction",
     "SendingConfigurationSet",
     "SesAccountEvents",
     "SesEventRule",
+    "SnsEncoding",
     "SnsEventDestination",
     "SoftBounces",
     "Spf",
@@ -83,13 +99,16 @@ __all__ = [
     "SuppressionReaction",
     "TlsRpt",
     "TrackingDomain",
+    "VerdictPolicy",
 ]
 
 # Some are not handed on by their folder: they load Lambda or CloudFront, which most programs do without.
 _FOLDERS = {
     "AccountEventType": "sending",
+    "ActiveReceiptRuleSet": "receiving",
     "AnymailSubscription": "sending.anymail",
     "Bimi": "identity",
+    "BounceTemplate": "receiving",
     "CloudWatchEventDestination": "sending",
     "CrossAccountDnsRole": "identity",
     "DedicatedIpPool": "sending",
@@ -110,11 +129,16 @@ _FOLDERS = {
     "IdentityNotifications": "identity.notifications",
     "IdentitySendingPolicy": "identity.sending_policy",
     "IdentityVerification": "identity.verification",
+    "InboundMailbox": "receiving.mailbox",
+    "InboundMx": "receiving",
+    "Invocation": "receiving",
     "MessageTag": "sending",
     "MtaSts": "identity.mta_sts",
+    "ReceiptAction": "receiving",
     "SendingConfigurationSet": "sending",
     "SesAccountEvents": "sending",
     "SesEventRule": "sending",
+    "SnsEncoding": "receiving",
     "SnsEventDestination": "sending",
     "SoftBounces": "feedback",
     "Spf": "identity",
@@ -122,6 +146,7 @@ _FOLDERS = {
     "SuppressionReaction": "feedback.reaction",
     "TlsRpt": "identity",
     "TrackingDomain": "sending.tracking_domain",
+    "VerdictPolicy": "receiving.mailbox",
 }
 
 

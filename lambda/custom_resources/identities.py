@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from ses_common.lifecycle import Request
 
 _EASY_DKIM = {"DkimOrigin": "AWS_SES", "DkimKeyLength": "RSA_2048_BIT"}
+_USE_DEFAULT = "USE_DEFAULT_VALUE"  # SES then sends with amazonses.com
+_CLEARED = {"MailFromDomain": "", "BehaviorOnMxFailure": _USE_DEFAULT, "ConfigurationSetName": ""}
 _OWNER = "ses-constructs:stack"  # tag of an identity that was made here
 Json = dict[str, Any]
 
 
 class EmailIdentities:
     """Properties: ``Identity``, ``Existing`` (``fail`` or ``adopt``), ``Stack``, ``FeedbackForwarding``, and those of
-    ``DkimOrigin``, ``DkimKeyLength``, ``MailFromDomain`` and ``ConfigurationSetName`` that are declared.
+    ``DkimOrigin``, ``DkimKeyLength``, ``MailFromDomain``, ``BehaviorOnMxFailure`` and ``ConfigurationSetName`` that are
+    declared.
 
     The physical id is the identity; attributes are ``DkimDNSTokenName1`` to ``3`` and ``DkimDNSTokenValue1`` to ``3``.
     """
@@ -59,9 +62,9 @@ class EmailIdentities:
         if before is None:  # somebody has deleted it
             return self.create(request)
         wanted, current = _wanted(request.properties), _settings(before)
-        for name in ("MailFromDomain", "ConfigurationSetName"):
+        for name, cleared in _CLEARED.items():
             if name not in wanted and current[name] and current[name] == request.old_properties.get(name):
-                wanted[name] = ""
+                wanted[name] = cleared
         try:
             self._change(request, wanted)
         except ClientError as error:
@@ -94,8 +97,9 @@ class EmailIdentities:
         if "DkimOrigin" not in wanted and not found["DkimAttributes"].get("Tokens"):
             wanted = {**wanted, **_EASY_DKIM}  # made long ago, and never signed
         changed = {name for name, value in wanted.items() if value != current[name]}
-        if "MailFromDomain" in changed:
-            arguments = {"MailFromDomain": wanted["MailFromDomain"]} if wanted["MailFromDomain"] else {}
+        if changed & {"MailFromDomain", "BehaviorOnMxFailure"}:
+            arguments = {it: wanted.get(it, current[it]) for it in ("MailFromDomain", "BehaviorOnMxFailure")}
+            arguments = arguments if arguments["MailFromDomain"] else {}
             ses.call(client.put_email_identity_mail_from_attributes, deadline, EmailIdentity=identity, **arguments)
         if "ConfigurationSetName" in changed:
             name = wanted["ConfigurationSetName"]
@@ -143,17 +147,18 @@ def _creation(properties: Mapping[str, Any]) -> Json:
 
 
 def _wanted(properties: Mapping[str, Any]) -> Json:
-    names = ("DkimOrigin", "DkimKeyLength", "MailFromDomain", "ConfigurationSetName")
+    names = ("DkimOrigin", "DkimKeyLength", *_CLEARED)
     declared: Json = {name: properties[name] for name in names if name in properties}
     return {**declared, "FeedbackForwarding": properties["FeedbackForwarding"] == "true"}
 
 
 def _settings(found: Mapping[str, Any]) -> Json:
-    dkim = found.get("DkimAttributes", {})
+    dkim, mail_from = found.get("DkimAttributes", {}), found.get("MailFromAttributes", {})
     return {
         "DkimOrigin": dkim.get("SigningAttributesOrigin", ""),
         "DkimKeyLength": dkim.get("NextSigningKeyLength", ""),
-        "MailFromDomain": found.get("MailFromAttributes", {}).get("MailFromDomain", ""),
+        "MailFromDomain": mail_from.get("MailFromDomain", ""),
+        "BehaviorOnMxFailure": mail_from.get("BehaviorOnMxFailure", _USE_DEFAULT),
         "ConfigurationSetName": found.get("ConfigurationSetName", ""),
         "FeedbackForwarding": found.get("FeedbackForwardingStatus", True),
     }

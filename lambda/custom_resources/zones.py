@@ -111,16 +111,21 @@ class RecordSets:
         after: Mapping[Key, RecordSet],
         deadline: float,
         *,
+        adopt: bool = False,
         missing_zone_is_fine: bool = False,
-    ) -> None:
+    ) -> list[Key]:
         """Replace the record sets *before*, as far as they are still as they were made, by those of *after*.
 
+        :param adopt: whether a record set that is there already and says what is wanted is left and good enough.
         :param missing_zone_is_fine: then nothing is done, for what is gone need not be deleted.
+        :returns: of *after*, what was there already.
         :raises Refused: if the zone is not there or not allowed, a record is in the way, or others are faster until the
             deadline.
         """
+        there: list[Key] = []
 
         def work_out(existing: Mapping[Key, RecordSet]) -> list[RecordSet]:
+            there[:] = [key for key in after if key in existing]
             if not before and after and all(_same(existing.get(key), wanted) for key, wanted in after.items()):
                 return []  # the same request once more
             changes = []
@@ -129,7 +134,7 @@ class RecordSets:
                     changes.append(_change("DELETE", existing[key]))
             for key, wanted in after.items():
                 found = existing.get(key)
-                if _same(found, wanted):
+                if _same(found, wanted) or (adopt and _says(found, wanted)):
                     continue
                 if found is None:
                     changes.append(_change("CREATE", wanted))
@@ -142,6 +147,7 @@ class RecordSets:
             return changes
 
         self._change([*before, *after], work_out, deadline, missing_zone_is_fine=missing_zone_is_fine)
+        return there
 
     def _change(
         self,
@@ -202,6 +208,20 @@ def _is_denial(error: ClientError) -> bool:
 def _same(found: RecordSet | None, made: RecordSet) -> bool:
     names = ("TTL", "ResourceRecords")
     return found is not None and [found.get(name) for name in names] == [made[name] for name in names]
+
+
+def _says(found: RecordSet | None, wanted: RecordSet) -> bool:
+    """Whether a record set says what is wanted, however long it is kept and whatever else a TXT holds."""
+    if found is None:
+        return False
+    there, ours = ([it["Value"] for it in one.get("ResourceRecords", [])] for one in (found, wanted))
+    if wanted["Type"] == "TXT":
+        return set(ours) <= set(there)
+    return sorted(map(_host, there)) == sorted(map(_host, ours))
+
+
+def _host(value: str) -> str:
+    return value.lower().removesuffix(".")
 
 
 def _change(action: str, record_set: RecordSet) -> RecordSet:

@@ -1,15 +1,27 @@
 """Checks of what users pass in: they let tokens through, and an error says where, the rule, and the value given."""
 
-import re
 from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
 
+from aws_cdk import RemovalPolicy, Token
 from constructs import Construct
+
+from ses_constructs._kit.domains import domain_problem, is_within
+
+__all__ = [
+    "check_removal_policy",
+    "check_whole_number",
+    "domain_name",
+    "domain_problem",
+    "fail",
+    "is_token",
+    "is_within",
+    "items",
+]
 
 T = TypeVar("T")
 
-# A host name label: letters, digits, hyphens inside, at most 63 octets (RFC 1123, section 2.1).
-_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
+_REMOVAL_POLICIES = (RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE, RemovalPolicy.RETAIN, RemovalPolicy.DESTROY)
 
 
 def fail(scope: Construct, parameter: str, rule: str, value: object, *, id: str | None = None) -> NoReturn:
@@ -35,24 +47,6 @@ def items(scope: Construct, parameter: str, value: Sequence[T], *, what: str) ->
     return value
 
 
-def domain_problem(domain: str) -> str | None:
-    """Say what is wrong with a domain name, or None. Limits: RFC 1035, section 2.3.4."""
-    if domain.endswith("."):
-        return "must be written without the final dot"
-    if not domain.isascii():
-        return "must be in its ASCII form (punycode, RFC 5891)"
-    if len(domain) > 253:
-        return "must be at most 253 characters"
-    labels = domain.split(".")
-    if len(labels) < 2:
-        return "must have at least two labels, like example.com"
-    if not all(_LABEL.fullmatch(label) for label in labels):
-        return "must consist of labels of 1 to 63 letters, digits and inner hyphens"
-    if labels[-1].isdigit():
-        return "must not end in a number"
-    return None
-
-
 def domain_name(scope: Construct, parameter: str, value: Any) -> str:
     """Check a domain name, and return it in lower case: DNS and SES compare domains without regard to case."""
     if not isinstance(value, str):
@@ -65,6 +59,15 @@ def domain_name(scope: Construct, parameter: str, value: Any) -> str:
     return value.lower()
 
 
-def is_within(domain: str, parent: str) -> bool:
-    """Whether *domain* is *parent* or lies below it. Both in lower case, without the final dot."""
-    return domain == parent or domain.endswith(f".{parent}")
+def check_whole_number(scope: Construct, parameter: str, value: Any, least: int, most: int) -> None:
+    """Refuse what is no whole number from *least* to *most*."""
+    if Token.is_unresolved(value):
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        fail(scope, parameter, f"must be a whole number from {least:,} to {most:,}", value)
+
+
+def check_removal_policy(scope: Construct, value: Any) -> None:
+    """Refuse ``SNAPSHOT``, which neither keys nor tables know."""
+    if value not in _REMOVAL_POLICIES:
+        fail(scope, "removal_policy", f"must be among {', '.join(it.name for it in _REMOVAL_POLICIES)}", value)

@@ -13,6 +13,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from ses_constructs._kit.functions import make_function
+from ses_constructs._kit.nag import acknowledge_objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +42,7 @@ def custom_resource(
         provider.add_to_role_policy(statement)
         if "*" in statement.resources:
             _acknowledge_wildcard(provider)
+        acknowledge_objects(provider.role, [it for it in statement.resources if it.endswith("/*")])
     resource = CustomResource(
         scope,
         id,

@@ -13,7 +13,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IDependable
 
-from ses_constructs._kit.alarms import make_alarm
+from ses_constructs._kit.alarms import make_dead_letter_alarm
 from ses_constructs._kit.checks import fail
 from ses_constructs._kit.keys import allow_service
 
@@ -28,7 +28,7 @@ _RETENTION = Duration.days(14)  # the most that SQS offers
 def check_queue(scope: Construct, parameter: str, queue: sqs.IQueue) -> None:
     """Refuse a queue that no service could ever be allowed to send to."""
     if queue.encryption_type == sqs.QueueEncryption.KMS_MANAGED:
-        rule = "must be encrypted with a customer managed key or by SQS: no service can be allowed to use alias/aws/sqs"
+        rule = "must be encrypted with a customer managed key or with SSE-SQS: no service can use alias/aws/sqs"
         fail(scope, parameter, rule, queue.node.path)
 
 
@@ -48,6 +48,15 @@ def allow_rule_to_send(scope: Construct, queue: sqs.IQueue, rule_arn: str) -> Se
     """
     any_rule = Stack.of(scope).format_arn(service="events", resource="rule", resource_name="*")
     return _allow(scope, queue, service="events.amazonaws.com", source=rule_arn, any_source=any_rule)
+
+
+def allow_bus_to_send(scope: Construct, queue: sqs.IQueue, bus_arn: str) -> Sequence[IDependable]:
+    """Let one bus send to *queue*, and EventBridge use its key for buses of this account and region.
+
+    Returned is what to wait for until it may, as far as it is in the stack.
+    """
+    any_bus = Stack.of(scope).format_arn(service="events", resource="event-bus", resource_name="*")
+    return _allow(scope, queue, service="events.amazonaws.com", source=bus_arn, any_source=any_bus)
 
 
 def _allow(scope: Construct, queue: sqs.IQueue, *, service: str, source: str, any_source: str) -> Sequence[IDependable]:
@@ -101,12 +110,11 @@ class DeadLetters(Construct):
         Validations.of(self.queue).acknowledge(
             Acknowledgment(id="AwsSolutions::AwsSolutions-SQS3", reason="It is a dead-letter queue itself")
         )
-        self.alarm = make_alarm(
+        self.alarm = make_dead_letter_alarm(
             self,
             "Alarm",
-            metric=self.queue.metric_approximate_number_of_messages_visible(
-                period=Duration.minutes(1), statistic="Maximum"
-            ),
+            dead_letter_queue=self.queue,
+            queue=None,
             description=description,
             actions=alarm_actions,
         )

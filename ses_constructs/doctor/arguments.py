@@ -7,10 +7,9 @@ import importlib.util
 import ipaddress
 import re
 
-from ses_constructs.doctor.names import is_domain
+from ses_constructs._kit.domains import LABEL, domain_problem
 
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_SELECTOR = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.IGNORECASE)
+_SELECTOR = re.compile(rf"{LABEL}(?:\.{LABEL})*")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,8 +55,9 @@ def domain(text: str) -> str:
     except UnicodeError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a domain name") from error
     name = name.removesuffix(".").lower()
-    if not is_domain(name):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a domain name like example.com")
+    problem = domain_problem(name)
+    if problem is not None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a domain name like example.com: it {problem}")
     return name
 
 

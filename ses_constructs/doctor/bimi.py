@@ -6,12 +6,11 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from ses_constructs._kit.records import LOGO_SUFFIXES
 from ses_constructs.doctor.tags import parse_tags
 
 if TYPE_CHECKING:
     from ses_constructs.doctor.check import Check
-
-_SUFFIXES = (".svg", ".svgz")  # the draft's "Supported Image Formats"
 
 
 def examine(check: Check, domain: str, dmarc_policy: str | None) -> None:
@@ -53,7 +52,7 @@ def examine(check: Check, domain: str, dmarc_policy: str | None) -> None:
 
 def _examine_logo(check: Check, name: str, tags: dict[str, str]) -> None:
     logo, certificate = tags["l"], tags.get("a", "")
-    if not _is_https(logo) or not urlsplit(logo).path.lower().endswith(_SUFFIXES):
+    if not _is_https(logo) or not urlsplit(logo).path.lower().endswith(LOGO_SUFFIXES):
         check.report("bimi-bad-url", name, f"l must be an https URL that ends in .svg, not {logo!r}.")
     if not certificate:
         check.report("bimi-no-certificate", name, "Without a= (a Mark Certificate) Gmail and others show no logo.")

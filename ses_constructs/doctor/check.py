@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ses_constructs.doctor.findings import Finding, Record, Severity
+from ses_constructs._kit.records import DnsRecord
+from ses_constructs.doctor.findings import Finding, Severity
 
 
 class Status(StrEnum):
@@ -62,6 +63,7 @@ class Check:
     lookup: Lookup
     facts: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    is_skipped: bool = False
 
     def ask(self, name: str, type: str) -> tuple[str, ...] | None:
         """Return what is there, perhaps nothing; None, with a finding, if that cannot be known."""
@@ -72,14 +74,21 @@ class Check:
         self.report(code, name, f"{type} cannot be looked up: {reason}.")
         return None
 
-    def report(self, code: str, name: str, message: str, *records: Record) -> None:
+    def report(self, code: str, name: str, message: str, *records: DnsRecord) -> None:
         """Write a finding down, once."""
         finding = Finding(code, name, message, records)
         if finding not in self.findings:
             self.findings.append(finding)
 
+    def skip(self, code: str, name: str, message: str) -> None:
+        """Say why nothing was looked at."""
+        self.is_skipped = True
+        self.report(code, name, message)
+
     @property
     def result(self) -> str:
-        """``ok``, or the worst that was found."""
+        """``ok``, or the worst that was found; ``skipped`` if nothing was looked at."""
+        if self.is_skipped:
+            return "skipped"
         found = {finding.severity for finding in self.findings}
         return next((severity.value for severity in Severity if severity in found and severity != Severity.HINT), "ok")

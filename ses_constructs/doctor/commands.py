@@ -44,6 +44,8 @@ def doctor(
         print(as_json(domain, checks))
     else:
         show(Console(highlight=False), domain, checks)
+    if lookup.is_dead:
+        print(f"No answer at all came from {lookup.servers}; name another resolver with --resolver.", file=sys.stderr)
     return exit_status(checks)
 
 

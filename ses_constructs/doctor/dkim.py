@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import TYPE_CHECKING
 
-from ses_constructs.doctor.findings import Record
+from ses_constructs._kit.records import dkim_record
+from ses_constructs._kit.rsa import rsa_bits
 from ses_constructs.doctor.tags import parse_tags
 
 if TYPE_CHECKING:
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
 _MIN_BITS = 1024  # RFC 8301, section 3.2, which recommends 2048
 _GOOD_BITS = 2048
 
-_RSA_ENCRYPTION = bytes.fromhex("2a864886f70d010101")  # OID 1.2.840.113549.1.1.1
-_SEQUENCE, _INTEGER, _BIT_STRING, _OID = 0x30, 0x02, 0x03, 0x06
-
 
 def examine_easy(check: Check, domain: str, tokens: Sequence[str], hosted_zone: str) -> None:
     """Examine the CNAMEs of Easy DKIM and the keys that they lead to.
@@ -28,41 +24,22 @@ def examine_easy(check: Check, domain: str, tokens: Sequence[str], hosted_zone: 
     """
     for token in tokens:
         name = f"{token}._domainkey.{domain}"
-        record = Record(name, "CNAME", f"{token}.{hosted_zone}")
+        record = dkim_record(name, f"{token}.{hosted_zone}")
+        (target,) = record.values
         targets = check.ask(name, "CNAME")
         if targets is None:
             continue
         if not targets:
             check.report("dkim-cname-missing", name, _why_missing(check, name, domain), record)
-        elif targets[0] != record.value.lower():
+        elif targets[0] != target.lower():
             check.report("dkim-cname-wrong", name, f"The CNAME leads to {targets[0]}.", record)
         else:
-            _examine_key(check, name, behind=record.value)
+            _examine_key(check, name, behind=target)
 
 
 def examine_selector(check: Check, domain: str, selector: str) -> None:
     """Examine the TXT record of a selector, directly or behind a CNAME."""
     _examine_key(check, f"{selector}._domainkey.{domain}", behind=None)
-
-
-def key_bits(public_key: str) -> int:
-    """Return the bits of the modulus of a base64 RSA public key.
-
-    As RFC 5280, section 4.1.2.7, has it; some publish the bare key of RFC 8017, appendix A.1.1, which verifies as well.
-
-    :raises ValueError: if it is no such key.
-    """
-    try:
-        content, _ = _take(base64.b64decode("".join(public_key.split()), validate=True), _SEQUENCE)
-        if content[0] == _SEQUENCE:
-            algorithm, rest = _take(content, _SEQUENCE)
-            if _take(algorithm, _OID)[0] != _RSA_ENCRYPTION:
-                raise ValueError("its algorithm is not RSA")
-            content, _ = _take(_take(rest, _BIT_STRING)[0][1:], _SEQUENCE)
-        modulus, _ = _take(content, _INTEGER)
-    except (binascii.Error, IndexError) as error:
-        raise ValueError("it is not the base64 of a public key") from error
-    return int.from_bytes(modulus, "big").bit_length()
 
 
 def _why_missing(check: Check, name: str, domain: str) -> str:
@@ -101,7 +78,7 @@ def _examine_text(check: Check, name: str, text: str) -> str:
     bits = None
     if not problems and kind == "rsa" and tags["p"]:
         try:
-            bits = key_bits(tags["p"])
+            bits = rsa_bits("".join(tags["p"].split()), bare=True)
         except ValueError as error:
             problems.append(str(error))
     if problems:
@@ -119,16 +96,3 @@ def _examine_text(check: Check, name: str, text: str) -> str:
     elif bits < _GOOD_BITS:
         check.report("dkim-key-short", name, f"The key has {bits} bits; {_GOOD_BITS} are recommended.")
     return f"{bits}-bit RSA key"
-
-
-def _take(data: bytes, tag: int) -> tuple[bytes, bytes]:
-    """Return the content of the first DER element, which must have *tag*, and what follows it."""
-    if data[0] != tag:
-        raise ValueError("its structure is not that of a public key")
-    length, start = data[1], 2
-    if length & 0x80:
-        size = length & 0x7F
-        length, start = int.from_bytes(data[2 : 2 + size], "big"), 2 + size
-    if start + length > len(data):
-        raise ValueError("it is cut short")
-    return data[start : start + length], data[start + length :]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ses_constructs._kit.records import dmarc_record, report_consent_record
 from ses_constructs.doctor.check import Status
 from ses_constructs.doctor.dmarc_record import POLICIES, DmarcRecord, is_dmarc, is_meant_as_dmarc, read_dmarc
-from ses_constructs.doctor.findings import Record
 
 if TYPE_CHECKING:
     from ses_constructs.doctor.check import Check
@@ -84,7 +84,7 @@ def _examine(check: Check, domain: str, signing_domain: str, mail_from: str | No
         check.facts.append("no record")
         if not check.findings:
             message = "There is no DMARC record, here or above; Gmail, Yahoo and Outlook.com want one of bulk senders."
-            check.report("dmarc-missing", domain, message, Record(f"_dmarc.{domain}", "TXT", "v=DMARC1; p=none"))
+            check.report("dmarc-missing", domain, message, dmarc_record(domain))
         return "none"
     name = f"_dmarc.{record.domain}"
     for code, message in record.notes:
@@ -172,11 +172,11 @@ def _examine_report_host(check: Check, domain: str, organization: str, host: str
 
 
 def _examine_authorisation(check: Check, domain: str, host: str) -> None:
-    name = f"{domain}._report._dmarc.{host}"
-    texts = check.ask(name, "TXT")
+    record = report_consent_record(domain, host)
+    texts = check.ask(record.name, "TXT")
     if texts is not None and not any(is_dmarc(text) for text in texts):
         message = f"Reports on {domain} are not sent to {host} until {host} says that it wants them."
-        check.report("dmarc-report-unauthorised", name, message, Record(name, "TXT", "v=DMARC1"))
+        check.report("dmarc-report-unauthorised", record.name, message, record)
 
 
 def _one_below(domain: str, above: str) -> str:

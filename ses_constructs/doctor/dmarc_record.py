@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from ses_constructs.doctor.names import is_domain
+from ses_constructs._kit.domains import domain_problem
 from ses_constructs.doctor.tags import parse_tags
 
 if TYPE_CHECKING:
@@ -144,6 +144,6 @@ def _mail_host(uri: str) -> str | None:
     except ValueError:
         return None
     local, _, host = unquote(parts.path).rpartition("@")
-    if parts.scheme.lower() != "mailto" or not local or not is_domain(host):
+    if parts.scheme.lower() != "mailto" or not local or domain_problem(host) is not None:
         return None
     return host.lower()

@@ -85,14 +85,14 @@ class _Examination:
             dkim.examine_selector(check, self._domain, selector)
         if not claims.selectors:
             message = "Only SES knows the selectors; without it, name them with --selector."
-            check.report("dkim-not-checked", self._domain, message)
+            check.skip("dkim-not-checked", self._domain, message)
         check = self.check("MAIL FROM")
         if claims.mail_from is not None and claims.region is not None:
             self._mail_from = claims.mail_from
             mail_from.examine(check, claims.mail_from, claims.region)
         else:
             message = "Only SES knows the MAIL FROM domain; without it, name it with --mail-from."
-            check.report("mail-from-not-checked", self._domain, message)
+            check.skip("mail-from-not-checked", self._domain, message)
 
     def of_dns(self, fetch: Fetch | None) -> None:
         domain = self._domain

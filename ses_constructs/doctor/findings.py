@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_CHARACTER_STRING = 255  # octets in one quoted string of a TXT record: RFC 1035, section 3.3
+    from ses_constructs._kit.records import DnsRecord
 
 
 class Severity(StrEnum):
@@ -72,27 +72,6 @@ KINDS: Mapping[str, Severity] = _kinds()
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A record that should be in DNS.
-
-    :param name: full host name, without the final dot.
-    :param type: ``CNAME``, ``MX`` or ``TXT``.
-    :param value: a host name without the final dot (after the preference for an MX), or the bare text of a TXT.
-    :param ttl: seconds.
-    """
-
-    name: str
-    type: str
-    value: str
-    ttl: int = 1800
-
-    def line(self) -> str:
-        """Return it as one line of a zone file: RFC 1035, section 5.1."""
-        value = _quoted(self.value) if self.type == "TXT" else f"{self.value}."
-        return f"{self.name}. {self.ttl} IN {self.type} {value}"
-
-
-@dataclass(frozen=True, slots=True)
 class Finding:
     """Something that was found.
 
@@ -105,15 +84,9 @@ class Finding:
     code: str
     name: str
     message: str
-    records: tuple[Record, ...] = ()
+    records: tuple[DnsRecord, ...] = ()
 
     @property
     def severity(self) -> Severity:
         """How bad it is."""
         return KINDS[self.code]
-
-
-def _quoted(text: str) -> str:
-    strings = [text[start : start + _CHARACTER_STRING] for start in range(0, len(text), _CHARACTER_STRING)]
-    escaped = (string.replace("\\", "\\\\").replace('"', '\\"') for string in strings)
-    return " ".join(f'"{string}"' for string in escaped)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ses_constructs.doctor.findings import Record
-from ses_constructs.doctor.spf import SES_RECORD, examine_mail_from
+from ses_constructs._kit.records import mail_from_records
+from ses_constructs.doctor.spf import examine_mail_from
 
 if TYPE_CHECKING:
     from ses_constructs.doctor.check import Check
@@ -19,19 +19,14 @@ def is_feedback_host(host: str) -> bool:
     return _FEEDBACK.fullmatch(host) is not None
 
 
-def mail_from_records(mail_from: str, region: str) -> tuple[Record, Record]:
-    """Return the two records that a MAIL FROM domain has."""
-    return _exchange(mail_from, region), Record(mail_from, "TXT", SES_RECORD)
-
-
 def examine(check: Check, mail_from: str, region: str) -> None:
     """Examine the MX, of which there must be exactly one, and the SPF record."""
     check.facts.append(mail_from)
     exchanges = check.ask(mail_from, "MX")
-    record = _exchange(mail_from, region)
+    record, _ = mail_from_records(mail_from, region)
     if exchanges is not None:
         hosts = [value.partition(" ")[2] for value in exchanges]
-        expected = record.value.partition(" ")[2]
+        expected = record.values[0].partition(" ")[2]
         if not hosts:
             message = "There is no MX, so SES does not use it and SPF does not align."
             check.report("mail-from-mx-missing", mail_from, message, record)
@@ -42,7 +37,3 @@ def examine(check: Check, mail_from: str, region: str) -> None:
             message = f"There are {len(hosts)} MX records; SES accepts exactly one. Remove the others."
             check.report("mail-from-mx-several", mail_from, message, record)
     examine_mail_from(check, mail_from)
-
-
-def _exchange(mail_from: str, region: str) -> Record:
-    return Record(mail_from, "MX", f"10 feedback-smtp.{region}.amazonses.com")

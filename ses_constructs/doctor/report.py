@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from ses_constructs.doctor.check import Check
     from ses_constructs.doctor.findings import Finding
 
-_COLOURS = {"ok": "green", "error": "red", "warning": "yellow", "hint": "cyan", "unchecked": "magenta"}
+_COLOURS = {
+    "ok": "green",
+    "error": "red",
+    "warning": "yellow",
+    "hint": "cyan",
+    "unchecked": "magenta",
+    "skipped": "bright_black",
+}
 
 
 def show(console: Console, domain: str, checks: Sequence[Check]) -> None:
@@ -70,7 +77,8 @@ def _show_finding(console: Console, finding: Finding, subject: str) -> None:
     console.print(Padding(escape(printable(finding.message)), (0, 0, 0, 2)))
     for record in finding.records:
         # A line to copy: neither wrapped nor cut, however narrow the terminal is.
-        console.print(f"    {escape(printable(record.line()))}", soft_wrap=True)
+        for line in record.lines():
+            console.print(f"    {escape(printable(line))}", soft_wrap=True)
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -80,8 +88,9 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "name": finding.name,
         "message": finding.message,
         "records": [
-            {"name": record.name, "type": record.type, "ttl": record.ttl, "value": record.value, "line": record.line()}
+            {"name": record.name, "type": record.type, "ttl": record.ttl, "value": value, "line": line}
             for record in finding.records
+            for value, line in zip(record.values, record.lines(), strict=True)
         ],
     }
 

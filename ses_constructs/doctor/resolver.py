@@ -42,6 +42,16 @@ class Resolver:
         self._silences = 0
         self._known: dict[tuple[str, str], Answer] = {}
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether it was asked and never answered."""
+        return bool(self._known) and not self._is_alive
+
+    @property
+    def servers(self) -> str:
+        """The addresses that are asked, for people."""
+        return " and ".join(str(server) for server in self._resolver.nameservers)
+
     def __call__(self, name: str, type: str) -> Answer:
         """Return what DNS says."""
         key = (name.lower(), type)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ses_constructs._kit.records import mail_from_records
 from ses_constructs.doctor import dkim, mail_from
 from ses_constructs.doctor.check import Status
 
@@ -65,7 +66,7 @@ def examine_mail_from(check: Check, identity: Identity, region: str) -> None:
             f"There is no MAIL FROM domain, so SPF never aligns with the domain and DMARC rests on DKIM alone. Set "
             f"{suggested}, say, in SES, and publish:"
         )
-        check.report("mail-from-missing", identity.name, message, *mail_from.mail_from_records(suggested, region))
+        check.report("mail-from-missing", identity.name, message, *mail_from_records(suggested, region))
         return
     if identity.mail_from_status == "FAILED":
         message = (

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ses_constructs._kit.records import mail_from_spf_record
 from ses_constructs.doctor.check import Status
-from ses_constructs.doctor.findings import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ses_constructs.doctor.check import Check
 
 SES = "amazonses.com"
-SES_RECORD = f"v=spf1 include:{SES} ~all"  # https://docs.aws.amazon.com/ses/latest/dg/mail-from.html
 
 _MAX_LOOKUPS = 10  # section 4.6.4, terms that query DNS
 _MAX_VOIDS = 2  # section 4.6.4, look-ups that find nothing
@@ -139,7 +138,7 @@ def examine_mail_from(check: Check, domain: str) -> None:
     records = _records(check, domain)
     if records is None:
         return
-    record = Record(domain, "TXT", SES_RECORD)
+    record = mail_from_spf_record(domain)
     if not records:
         check.report("mail-from-spf-missing", domain, "There is no SPF record, so SPF does not pass.", record)
         return

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ses_constructs.doctor.findings import Record
+from ses_constructs._kit.records import mta_sts_record, tls_rpt_record
 from ses_constructs.doctor.tags import parse_tags
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def examine_mta_sts(check: Check, domain: str, exchanges: Sequence[str], fetch: 
                 f"Senders may be led to deliver unencrypted. Serve a policy at https://mta-sts.{domain}/.well-known/"
                 "mta-sts.txt, then publish:"
             )
-            check.report("mta-sts-missing", name, message, Record(name, "TXT", "v=STSv1; id=1"))
+            check.report("mta-sts-missing", name, message, mta_sts_record(domain, "1"))
         return
     if len(records) > 1:
         message = f"There are {len(records)} records, so senders take it that there is no policy. Keep one."
@@ -145,7 +145,7 @@ def examine_tls_rpt(check: Check, domain: str, exchanges: Sequence[str]) -> None
     check.facts.append(records[0] if records else "no record")
     if not records:
         if exchanges:
-            record = Record(name, "TXT", f"v=TLSRPTv1; rua=mailto:tls-reports@{domain}")
+            record = tls_rpt_record(domain, f"mailto:tls-reports@{domain}")
             message = "Nobody tells you when mail to you cannot be encrypted. With a mailbox of your choice:"
             check.report("tls-rpt-missing", name, message, record)
         return

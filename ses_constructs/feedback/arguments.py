@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Duration, RemovalPolicy, Token
+from aws_cdk import Duration, Token
 from aws_cdk import aws_dynamodb as dynamodb
 
 from ses_constructs._kit.checks import fail
@@ -16,18 +16,9 @@ if TYPE_CHECKING:
 
     from constructs import Construct
 
-_REMOVAL_POLICIES = (RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE, RemovalPolicy.RETAIN, RemovalPolicy.DESTROY)
 _KEY_SCHEMA = {"HASH": "address", "RANGE": "scope"}
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
 _LONGEST_WINDOW = 300
-
-
-def check_whole_number(scope: Construct, parameter: str, value: Any, least: int, most: int) -> None:
-    """Refuse what is no whole number from *least* to *most*."""
-    if Token.is_unresolved(value):
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        fail(scope, parameter, f"must be a whole number from {least:,} to {most:,}", value)
 
 
 def check_jump_threshold(scope: Construct, value: Any) -> None:
@@ -35,12 +26,6 @@ def check_jump_threshold(scope: Construct, value: Any) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool) and not Token.is_unresolved(value)
     if not number or value <= 0:
         fail(scope, "jump_threshold", "must be a number above 0, known at synth", value)
-
-
-def check_removal_policy(scope: Construct, value: Any) -> None:
-    """Refuse ``SNAPSHOT``, which neither keys nor tables know."""
-    if value not in _REMOVAL_POLICIES:
-        fail(scope, "removal_policy", f"must be among {', '.join(it.name for it in _REMOVAL_POLICIES)}", value)
 
 
 def batching_seconds(scope: Construct, window: Any) -> int:

@@ -22,17 +22,13 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from ses_constructs._kit.alarms import make_alarm, make_dead_letter_alarm
 from ses_constructs._kit.checks import fail, is_token
+from ses_constructs._kit.function_queues import make_queue
 from ses_constructs._kit.functions import make_function
 from ses_constructs._kit.keys import grant_use
-from ses_constructs.feedback.reaction import (
-    RETENTION,
-    SuppressionReaction,
-    alarm,
-    allow_event_bridge,
-    allow_key_to_event_bridge,
-    dead_letter_alarm,
-)
+from ses_constructs._kit.queues import allow_bus_to_send
+from ses_constructs.feedback.reaction import SuppressionReaction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,9 +85,7 @@ class SuppressionChanges(Construct):
         self._key = encryption_key
         self._alarm_actions = alarm_actions
         stream_arn = _stream_arn(self, table)
-        self.dead_letter_queue: sqs.Queue = sqs.Queue(
-            self, "DeadLetterQueue", encryption_master_key=encryption_key, enforce_ssl=True, retention_period=RETENTION
-        )
+        self.dead_letter_queue: sqs.Queue = make_queue(self, "DeadLetterQueue", encryption_key)
         """Changes that could not be told."""
         _acknowledge(
             self.dead_letter_queue, "SQS3", "It is the dead-letter queue of the bus and of the stream's function"
@@ -100,11 +94,16 @@ class SuppressionChanges(Construct):
         """Where the changes are told."""
         self.function: lambda_.Function = self._function(stream_arn)
         """The function that reads the stream."""
-        self.dead_letter_alarm: cloudwatch.Alarm = dead_letter_alarm(
-            self, self.dead_letter_queue, "Changes of the suppression ledger could not be told", alarm_actions
+        self.dead_letter_alarm: cloudwatch.Alarm = make_dead_letter_alarm(
+            self,
+            "DeadLetterAlarm",
+            dead_letter_queue=self.dead_letter_queue,
+            queue=None,
+            description="Changes of the suppression ledger could not be told: read the dead-letter queue.",
+            actions=alarm_actions,
         )
         """Goes off when there is any dead letter."""
-        self.age_alarm: cloudwatch.Alarm = alarm(
+        self.age_alarm: cloudwatch.Alarm = make_alarm(
             self,
             "AgeAlarm",
             metric=self.function.metric("IteratorAge", period=Duration.minutes(1), statistic="Maximum"),
@@ -206,8 +205,7 @@ class SuppressionChanges(Construct):
 
     def _bus(self) -> events.EventBus:
         bus = events.EventBus(self, "Bus", kms_key=self._key, dead_letter_queue=self.dead_letter_queue)
-        allow_event_bridge(self.dead_letter_queue, bus.event_bus_arn)
-        allow_key_to_event_bridge(self, self._key)
+        allow_bus_to_send(self, self.dead_letter_queue, bus.event_bus_arn)
         return bus
 
     def _function(self, stream_arn: str) -> lambda_.Function:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from ses_constructs._kit.alarms import make_alarm, make_dead_letter_alarm
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,7 +25,6 @@ _FIVE_MINUTES = Duration.minutes(5)
 _HOUR = Duration.hours(1)
 # Below this many addresses an hour nothing is a jump: a small list has hours without any bounce and hours with three.
 _LEAST_JUMP = 10
-_ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 
 
 class FeedbackMetrics:
@@ -101,25 +102,21 @@ def make_alarms(
     :param jump_threshold: standard deviations; None for no alarm.
     """
     alarms = Alarms(
-        dead_letters=_alarm(
+        dead_letters=make_dead_letter_alarm(
             scope,
             "DeadLetterAlarm",
-            metric=dead_letter_queue.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum"),
-            threshold=1,
-            description=(
-                "Bounces or complaints could not be recorded. Read the dead-letter queue, mend the cause, then move "
-                f"them back: aws sqs start-message-move-task --source-arn {dead_letter_queue.queue_arn} "
-                f"--destination-arn {queue.queue_arn}"
-            ),
+            dead_letter_queue=dead_letter_queue,
+            queue=queue,
+            description="Bounces or complaints could not be recorded.",
         ),
-        age=_alarm(
+        age=make_alarm(
             scope,
             "AgeAlarm",
             metric=queue.metric_approximate_age_of_oldest_message(period=_MINUTE, statistic="Maximum"),
             threshold=age_threshold,
             description="Bounces or complaints wait to be recorded: the function fails or does not keep up.",
         ),
-        errors=_alarm(
+        errors=make_alarm(
             scope,
             "ErrorAlarm",
             metric=function.metric_errors(period=_FIVE_MINUTES),
@@ -127,7 +124,7 @@ def make_alarms(
             periods=3,
             description="The function that records bounces and complaints keeps failing: read its log.",
         ),
-        throttles=_alarm(
+        throttles=make_alarm(
             scope,
             "ThrottleAlarm",
             metric=function.metric_throttles(period=_FIVE_MINUTES),
@@ -193,21 +190,6 @@ def make_widgets(
 def _graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
     return cloudwatch.GraphWidget(
         title=title, left=list(metrics), left_y_axis=cloudwatch.YAxisProps(min=0), width=6, height=6
-    )
-
-
-def _alarm(
-    scope: Construct, id: str, *, metric: cloudwatch.IMetric, threshold: float, description: str, periods: int = 1
-) -> cloudwatch.Alarm:
-    return cloudwatch.Alarm(
-        scope,
-        id,
-        alarm_description=description,
-        metric=metric,
-        threshold=threshold,
-        evaluation_periods=periods,
-        comparison_operator=_ABOVE,
-        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
     )
 
 

@@ -18,23 +18,22 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from ses_constructs._kit.checks import fail
+from ses_constructs._kit.checks import check_removal_policy, check_whole_number, fail
+from ses_constructs._kit.function_queues import Delivery, check_queues, make_main_queue, make_queue
 from ses_constructs._kit.functions import make_function
 from ses_constructs._kit.keys import checked_key, distinct_keys, grant_use
 from ses_constructs._kit.stacks import same_place, stack_of
+from ses_constructs._kit.subscriptions import Subscriptions
 from ses_constructs.feedback import ledger
 from ses_constructs.feedback.arguments import (
     age_seconds,
     batching_seconds,
     check_jump_threshold,
-    check_removal_policy,
     check_table,
-    check_whole_number,
 )
 from ses_constructs.feedback.operations import FeedbackMetrics, make_alarms, make_widgets
-from ses_constructs.feedback.queues import Delivery, check_queues, make_main_queue, make_queue
 from ses_constructs.feedback.soft_bounces import SoftBounces
-from ses_constructs.feedback.sources import Publishing, Sources, Subscriptions, sorted_sources
+from ses_constructs.feedback.sources import Publishing, Sources, sorted_sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,22 +9,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from ses_constructs._kit.keys import allow_service
+from ses_constructs._kit.alarms import make_alarm, make_dead_letter_alarm
+from ses_constructs._kit.function_queues import Delivery, make_main_queue, make_queue
+from ses_constructs._kit.queues import allow_rule_to_send
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-RETENTION = Duration.days(14)  # the most that SQS offers
 
 
 class SuppressionReaction(Construct):
@@ -59,14 +58,14 @@ class SuppressionReaction(Construct):
         :param alarm_actions: what both alarms do.
         """
         super().__init__(scope, id)
-        self.dead_letter_queue: sqs.Queue = _queue(self, "DeadLetterQueue", encryption_key)
+        self.dead_letter_queue: sqs.Queue = make_queue(self, "DeadLetterQueue", encryption_key)
         """Changes that this reaction could not deal with."""
-        self.queue: sqs.Queue = _queue(
+        self.queue: sqs.Queue = make_main_queue(
             self,
             "Queue",
             encryption_key,
-            visibility_timeout=visibility_timeout,
-            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=max_receive_count, queue=self.dead_letter_queue),
+            dead_letter_queue=self.dead_letter_queue,
+            delivery=Delivery(max_receive_count, int(visibility_timeout.to_seconds())),
         )
         """Changes on their way to the function."""
         self.rule: events.CfnRule = events.CfnRule(
@@ -85,17 +84,18 @@ class SuppressionReaction(Construct):
         )
         """What leads the changes from the bus to the queue."""
         for queue in (self.queue, self.dead_letter_queue):
-            allow_event_bridge(queue, self.rule.attr_arn)
-        allow_key_to_event_bridge(self, encryption_key)
+            allow_rule_to_send(self, queue, self.rule.attr_arn)
 
-        self.dead_letter_alarm: cloudwatch.Alarm = dead_letter_alarm(
+        self.dead_letter_alarm: cloudwatch.Alarm = make_dead_letter_alarm(
             self,
-            self.dead_letter_queue,
-            "A reaction to changes of the suppression ledger failed for good",
-            alarm_actions,
+            "DeadLetterAlarm",
+            dead_letter_queue=self.dead_letter_queue,
+            queue=self.queue,
+            description="A reaction to changes of the suppression ledger failed for good.",
+            actions=alarm_actions,
         )
         """Goes off when there is any dead letter."""
-        self.age_alarm: cloudwatch.Alarm = alarm(
+        self.age_alarm: cloudwatch.Alarm = make_alarm(
             self,
             "AgeAlarm",
             metric=self.queue.metric_approximate_age_of_oldest_message(period=Duration.minutes(5), statistic="Maximum"),
@@ -122,67 +122,3 @@ class SuppressionReaction(Construct):
             report_batch_item_failures=batch_size > 1,
             max_concurrency=max_concurrency,
         )
-
-
-def _queue(scope: Construct, id: str, key: kms.IKey, **more: Any) -> sqs.Queue:
-    return sqs.Queue(scope, id, encryption_master_key=key, enforce_ssl=True, retention_period=RETENTION, **more)
-
-
-def allow_event_bridge(queue: sqs.IQueue, source_arn: str) -> None:
-    """Let the rule or bus *source_arn* send to *queue*."""
-    queue.add_to_resource_policy(
-        iam.PolicyStatement(
-            actions=["sqs:SendMessage"],
-            principals=[iam.ServicePrincipal("events.amazonaws.com")],
-            resources=[queue.queue_arn],
-            conditions={"ArnEquals": {"aws:SourceArn": source_arn}},
-        )
-    )
-
-
-def allow_key_to_event_bridge(scope: Construct, key: kms.IKey) -> None:
-    """Let any rule and bus of this account and region use *key*: they refer to it, and a cycle cannot be deployed."""
-    for resource in ("rule", "event-bus"):
-        source = Stack.of(scope).format_arn(
-            service="events", resource=resource, resource_name="*", arn_format=ArnFormat.SLASH_RESOURCE_NAME
-        )
-        allow_service(scope, key, service="events.amazonaws.com", conditions={"ArnLike": {"aws:SourceArn": source}})
-
-
-def dead_letter_alarm(
-    scope: Construct, queue: sqs.IQueue, what: str, actions: Sequence[cloudwatch.IAlarmAction]
-) -> cloudwatch.Alarm:
-    """Define the alarm that goes off when there is anything in *queue*."""
-    return alarm(
-        scope,
-        "DeadLetterAlarm",
-        metric=queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="Maximum"),
-        threshold=1,
-        description=f"{what}: read the dead-letter queue, then redrive it.",
-        actions=actions,
-    )
-
-
-def alarm(
-    scope: Construct,
-    id: str,
-    *,
-    metric: cloudwatch.IMetric,
-    threshold: float,
-    description: str,
-    actions: Sequence[cloudwatch.IAlarmAction],
-) -> cloudwatch.Alarm:
-    """Define an alarm that goes off at *threshold*, at once."""
-    made = cloudwatch.Alarm(
-        scope,
-        id,
-        alarm_description=description,
-        metric=metric,
-        threshold=threshold,
-        evaluation_periods=1,
-        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-    )
-    if actions:
-        made.add_alarm_action(*actions)
-    return made

@@ -9,14 +9,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from aws_cdk import RemovalPolicy
-from aws_cdk import aws_ses as ses
 
 from ses_constructs._kit.checks import domain_problem, fail, is_token
 from ses_constructs.identity.sending_identity import SendingIdentity
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_ses as ses
     from constructs import Construct
-
 
 # The dot-atom of RFC 5322, section 3.2.3, at most 64 octets (RFC 5321, section 4.5.3.1.1).
 _LOCAL_PART = re.compile(r"(?=.{1,64}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -46,7 +45,7 @@ class EmailAddressIdentity(SendingIdentity):
         :param feedback_forwarding: whether SES also mails bounces and complaints to the sender. SES does so in any
             case while nothing else receives them.
         :param removal_policy: what becomes of the identity when it leaves the stack. Default: kept, except when its
-            first deployment is rolled back.
+            first deployment is rolled back. To deploy the same address again later, see docs/redeploy.md.
         :raises ValueError: for a malformed address.
         """
         super().__init__(
@@ -57,15 +56,7 @@ class EmailAddressIdentity(SendingIdentity):
             removal_policy=removal_policy,
         )
         self.address = self._name = self._checked(address)
-        identity = ses.EmailIdentity(
-            self,
-            "Identity",
-            identity=ses.Identity.email(self.address),
-            feedback_forwarding=feedback_forwarding,
-            configuration_set=self._configuration_set,
-        )
-        identity.apply_removal_policy(removal_policy)
-        self.identity = identity
+        self._resource = self._define(removal_policy)
 
     def _checked(self, address: Any) -> str:
         if not isinstance(address, str):

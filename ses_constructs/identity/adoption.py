@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from aws_cdk import Aws, RemovalPolicy, Stack
+from aws_cdk import Aws, CfnResource, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ses_constructs._kit.checks import fail
 from ses_constructs._kit.custom_resources import custom_resource
-from ses_constructs.identity.dkim import DeterministicDkim, Dkim
+from ses_constructs.identity.dkim import DKIM_ATTRIBUTES, DeterministicDkim, Dkim
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from aws_cdk import aws_ses as ses
 
@@ -34,13 +34,15 @@ class IdentityResource(Construct):
         *,
         domain: str,
         dkim: Dkim | None,
-        mail_from_domain: str | None,
+        mail_from: Mapping[str, str] | None,
         configuration_set: ses.IConfigurationSet | None,
         feedback_forwarding: bool,
         existing: Literal["fail", "adopt"],
         removal_policy: RemovalPolicy,
     ) -> None:
         """:param dkim: None: easy DKIM for a new identity, no change for an adopted one.
+
+        :param mail_from: the ``MailFromAttributes`` of CloudFormation in the CDK's spelling; None: no change.
 
         For the others see :class:`DomainIdentity`.
         """
@@ -86,8 +88,8 @@ class IdentityResource(Construct):
             "FeedbackForwarding": "true" if feedback_forwarding else "false",
             **settings,
         }
-        if mail_from_domain is not None:
-            properties["MailFromDomain"] = mail_from_domain
+        for name, value in (mail_from or {}).items():
+            properties[f"{name[0].upper()}{name[1:]}"] = value
         if configuration_set is not None:
             properties["ConfigurationSetName"] = configuration_set.configuration_set_name
         self.resource = custom_resource(
@@ -100,12 +102,13 @@ class IdentityResource(Construct):
         )
 
     @property
-    def identity_name(self) -> str:
-        """The domain, as a reference that waits for the identity."""
-        return self.resource.ref
+    def cfn_resource(self) -> CfnResource:
+        """The resource itself; a reference to it is the domain."""
+        resource = self.resource.node.default_child
+        assert isinstance(resource, CfnResource)
+        return resource
 
-    @property
     def dkim_tokens(self) -> Sequence[tuple[str, str]]:
-        """Name and target of the three DKIM records."""
+        """Return name and target of the three DKIM records."""
         attribute = self.resource.get_att_string
-        return [(attribute(f"DkimDNSTokenName{it}"), attribute(f"DkimDNSTokenValue{it}")) for it in (1, 2, 3)]
+        return [(attribute(name), attribute(value)) for name, value in DKIM_ATTRIBUTES]

@@ -13,7 +13,9 @@ from aws_cdk import RemovalPolicy
 from constructs import Construct
 
 from ses_constructs._kit.checks import domain_name, fail, is_token
-from ses_constructs.identity.records import DnsRecord
+from ses_constructs._kit.domains import LABEL
+from ses_constructs._kit.records import LOGO_SUFFIXES, DnsRecord
+from ses_constructs.identity.dns import check_dns
 from ses_constructs.identity.report_uris import encoded, is_https_url
 
 if TYPE_CHECKING:
@@ -21,10 +23,7 @@ if TYPE_CHECKING:
 
     from ses_constructs.identity.dns import Dns
 
-_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-_SELECTOR = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-# The draft's "Supported Image Formats": a URI with any other suffix is a permanent error.
-_SUFFIXES = (".svg", ".svgz")
+_SELECTOR = re.compile(rf"{LABEL}(?:\.{LABEL})*")
 
 
 class Bimi(Construct):
@@ -60,6 +59,7 @@ class Bimi(Construct):
             or a zone that is not the domain's.
         """
         super().__init__(scope, id)
+        check_dns(self, dns)
         self.domain = domain_name(self, "domain", domain)
         self._check(logo, certificate, selector)
         locations = [encoded(url) if url is not None else "" for url in (logo, certificate)]
@@ -78,8 +78,8 @@ class Bimi(Construct):
         for name, url in (("logo", logo), ("certificate", certificate)):
             if url is not None and not (isinstance(url, str) and (is_token(url) or is_https_url(url))):
                 fail(self, name, "must be an https URL with a complete host name", url)
-        if logo is not None and not is_token(logo) and not urlsplit(logo).path.lower().endswith(_SUFFIXES):
-            fail(self, "logo", f"must end in {' or '.join(_SUFFIXES)}", logo)
+        if logo is not None and not is_token(logo) and not urlsplit(logo).path.lower().endswith(LOGO_SUFFIXES):
+            fail(self, "logo", f"must end in {' or '.join(LOGO_SUFFIXES)}", logo)
         if logo is None and certificate is not None:
             fail(self, "certificate", "vouches for a logo, and there is none", certificate)
         if not isinstance(selector, str) or not (is_token(selector) or _SELECTOR.fullmatch(selector)):

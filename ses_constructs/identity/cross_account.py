@@ -6,14 +6,14 @@ See https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-rrset-c
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ses_constructs._kit.checks import domain_name, fail, is_token, items
-from ses_constructs.identity.dns import Dns, check_zone
+from ses_constructs.identity.dns import Dns, check_zone, public_zone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aws_cdk import RemovalPolicy
     from aws_cdk import aws_route53 as route53
 
-    from ses_constructs.identity.records import DnsRecord
+    from ses_constructs._kit.records import DnsRecord
     from ses_constructs.identity.spf import Spf
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
@@ -41,13 +41,15 @@ class CrossAccountDnsRole(Construct):
 
         :param domains: whose records may be changed, with everything below them, such as ``mail.example.com``.
         :param accounts: numbers of the accounts whose stacks send from the domains.
-        :raises ValueError: for empty or malformed lists, or a domain that is not in the zone.
+        :raises ValueError: for empty or malformed lists, a domain that is not in the zone, or a zone without a
+            name or known to be private.
         """
         super().__init__(scope, id)
+        zone_id, zone_name = public_zone(self.node.path, zone)
         names: list[str] = []
         for domain in items(self, "domains", domains, what="domains"):
             checked = domain_name(self, "domains", domain)
-            check_zone(self, checked, zone.zone_name)
+            check_zone(self, checked, zone_name)
             names += [checked, f"*.{checked}"]
         for account in items(self, "accounts", accounts, what="account numbers"):
             if not is_token(account) and not _ACCOUNT.fullmatch(account):
@@ -59,18 +61,29 @@ class CrossAccountDnsRole(Construct):
             assumed_by=iam.CompositePrincipal(*(iam.AccountPrincipal(account) for account in accounts)),
         )
         """The role; its ARN goes to the other account."""
-        for statement in zone_statements(self, zone.hosted_zone_id, names=names, types=_TYPES, exactly=False):
+        for statement in zone_statements(self, zone_id, names=names, types=_TYPES, exactly=False):
             self.role.add_to_policy(statement)
 
 
-class CrossAccountRoute53(Dns):
-    """Made by :meth:`Dns.route53_cross_account`."""
+class Route53ByFunction(Dns):
+    """Made by :meth:`Dns.route53_cross_account`, and by :meth:`Dns.adopting` of what publishes in Route 53."""
 
-    def __init__(self, *, zone_name: str, hosted_zone_id: str, role_arn: str) -> None:
-        """For the parameters see :meth:`Dns.route53_cross_account`."""
+    def __init__(self, *, zone_name: str, hosted_zone_id: str, role_arn: str | None, adopts: bool = False) -> None:
+        """For most parameters see :meth:`Dns.route53_cross_account`.
+
+        :param role_arn: None for a zone of this account.
+        :param adopts: whether records that are there already and say the same are taken over.
+        """
         self._zone_name = zone_name
         self._zone_id = hosted_zone_id
         self._role_arn = role_arn
+        self._adopts = adopts
+
+    def adopting(self) -> Dns:
+        """Return the same with *adopts*."""
+        return Route53ByFunction(
+            zone_name=self._zone_name, hosted_zone_id=self._zone_id, role_arn=self._role_arn, adopts=True
+        )
 
     def publish(
         self, scope: Construct, *, domain: str, records: Sequence[DnsRecord], removal_policy: RemovalPolicy
@@ -80,25 +93,28 @@ class CrossAccountRoute53(Dns):
         from ses_constructs._kit.custom_resources import custom_resource
 
         check_zone(scope, domain, self._zone_name)
+        properties: dict[str, Any] = {
+            "HostedZoneId": self._zone_id,
+            "Domain": domain,
+            "Records": [
+                {"Name": record.name, "Type": record.type, "TTL": str(record.ttl), "Values": record.presentation()}
+                for record in records
+            ],
+        }
+        if self._adopts:
+            properties["Existing"] = "adopt"
+        if self._role_arn is not None:
+            properties["RoleArn"] = self._role_arn
+            statements = [iam.PolicyStatement(actions=["sts:AssumeRole"], resources=[self._role_arn])]
+        else:
+            names = [domain, f"*.{domain}"]
+            statements = zone_statements(scope, self._zone_id, names=names, types=_TYPES, exactly=False)
         custom_resource(
             scope,
             "Records",
             kind="SesRecords",
-            properties={
-                "HostedZoneId": self._zone_id,
-                "RoleArn": self._role_arn,
-                "Domain": domain,
-                "Records": [
-                    {
-                        "Name": record.name,
-                        "Type": record.type,
-                        "TTL": str(record.ttl),
-                        "Values": record.presentation(),
-                    }
-                    for record in records
-                ],
-            },
-            statements=[iam.PolicyStatement(actions=["sts:AssumeRole"], resources=[self._role_arn])],
+            properties=properties,
+            statements=statements,
             removal_policy=removal_policy,
         )
 

@@ -7,46 +7,52 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from functools import cache
 from typing import TYPE_CHECKING
 
 from aws_cdk import SecretValue
-from aws_cdk import aws_ses as ses
 
 from ses_constructs._kit.checks import is_token
-from ses_constructs.identity.records import DnsRecord
-from ses_constructs.identity.rsa import public_key_base64, rsa_bits
+from ses_constructs._kit.records import DKIM_PURPOSE, DnsRecord, dkim_record, record_set
+from ses_constructs._kit.rsa import public_key_base64, rsa_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-_EASY_KEY_LENGTHS = {
-    1024: ses.EasyDkimSigningKeyLength.RSA_1024_BIT,
-    2048: ses.EasyDkimSigningKeyLength.RSA_2048_BIT,
-}
+    from ses_constructs._kit.records import RecordSet
+
+# What CloudFormation calls name and target of the three records: GetAtt of AWS::SES::EmailIdentity.
+DKIM_ATTRIBUTES = tuple((f"DkimDNSTokenName{number}", f"DkimDNSTokenValue{number}") for number in (1, 2, 3))
+
+_EASY_KEY_LENGTHS = (1024, 2048)
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_DkimSigningAttributes.html
 _SELECTOR = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?")
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]")
-_PURPOSE = "DKIM: proves the domain is yours"
 
 
 class Dkim(ABC):
     """How a domain signs its mail. Made by :meth:`easy`, :meth:`byo` or :meth:`deterministic`."""
 
     @abstractmethod
-    def signing(self) -> ses.DkimIdentity | None:
-        """Return the CDK's own value for it; None if CloudFormation has none."""
+    def signing(self) -> Mapping[str, str] | None:
+        """Return the ``DkimSigningAttributes`` of CloudFormation in the CDK's spelling; None if it has none."""
 
     @abstractmethod
     def settings(self) -> Mapping[str, str] | None:
         """Return what the custom resource needs to set it; None if it would have to be told a secret."""
 
     @abstractmethod
-    def records(self, tokens: Sequence[tuple[str, str]], domain: str) -> Sequence[DnsRecord]:
+    def records(self, tokens: Callable[[], Sequence[tuple[str, str]]], domain: str) -> Sequence[DnsRecord]:
         """Return the records that have to be made for receivers, and for SES itself.
 
-        :param tokens: name and target of the three records of Easy DKIM.
+        :param tokens: returns name and target of the three records of Easy DKIM.
         """
+
+    def record_sets(self, logical_id: str, domain: str) -> Sequence[RecordSet]:
+        """Return the same as ``AWS::Route53::RecordSetGroup`` takes it, in the stack of the identity.
+
+        :param logical_id: of the identity.
+        """
+        return [record.record_set() for record in self.records(tuple, domain)]
 
     @staticmethod
     def easy(key_length: int = 2048) -> Dkim:
@@ -66,16 +72,22 @@ class Dkim(ABC):
         Mail is not signed with the domain while a change between Easy DKIM and your own key waits for DNS.
 
         :param selector: name of the key, 1 to 63 letters, digits and inner hyphens. A new key needs a new one.
-        :param public_key: RSA, 1024 to 2048 bits, as PEM (``-----BEGIN PUBLIC KEY-----``) or its bare base64.
+        :param public_key: RSA, 1024 to 2048 bits, as PEM (``-----BEGIN PUBLIC KEY-----``) or its bare base64. Must be
+            known at synth: DNS takes it in pieces of 255 octets (RFC 1035, section 3.3), which nobody makes later.
         :param private_key: the base64 of the private key on one line, without the PEM lines, as a secret:
             ``SecretValue.secrets_manager("dkim-key")``.
-        :raises ValueError: for a malformed selector, a key of another kind or length, or a private key in plain text.
+        :raises ValueError: for a malformed selector, a public key of another kind or length or one that is a token, or
+            a private key in plain text, ``SecretValue.unsafe_plain_text`` too.
         """
         if not is_token(selector) and not _SELECTOR.fullmatch(selector):
             raise ValueError(f"Dkim.byo: selector must be 1 to 63 letters, digits and inner hyphens, got {selector!r}")
         if not isinstance(private_key, SecretValue):
             raise ValueError("Dkim.byo: private_key must be a SecretValue, for a template is no place for a key")
-        return _ByoDkim(selector, _checked_public_key(public_key), private_key)
+        reference = private_key.unsafe_unwrap()
+        if not is_token(reference):
+            rule = "must be read from where secrets are kept, for a template is no place for a key"
+            raise ValueError(f"Dkim.byo: private_key {rule}, got SecretValue.unsafe_plain_text")
+        return _ByoDkim(selector, _checked_public_key(public_key), reference)
 
     @staticmethod
     def deterministic(*, parent_region: str) -> Dkim:
@@ -98,31 +110,41 @@ class _EasyDkim(Dkim):
     def __init__(self, key_length: int) -> None:
         self._key_length = key_length
 
-    def signing(self) -> ses.DkimIdentity:
-        return _easy_dkim(self._key_length)
+    def signing(self) -> Mapping[str, str]:
+        return {"nextSigningKeyLength": f"RSA_{self._key_length}_BIT"}
 
     def settings(self) -> Mapping[str, str]:
         return {"DkimOrigin": "AWS_SES", "DkimKeyLength": f"RSA_{self._key_length}_BIT"}
 
-    def records(self, tokens: Sequence[tuple[str, str]], domain: str) -> Sequence[DnsRecord]:
-        return [DnsRecord(name, "CNAME", (target,), _PURPOSE) for name, target in tokens]
+    def records(self, tokens: Callable[[], Sequence[tuple[str, str]]], domain: str) -> Sequence[DnsRecord]:
+        return [dkim_record(name, target) for name, target in tokens()]
+
+    def record_sets(self, logical_id: str, domain: str) -> Sequence[RecordSet]:
+        # As intrinsic functions, for which nothing need be asked of the CDK.
+        def attribute(name: str) -> dict[str, list[str]]:
+            return {"Fn::GetAtt": [logical_id, name]}
+
+        record = dkim_record("", "")
+        return [
+            record_set(attribute(name), record.type, record.ttl, [attribute(value)]) for name, value in DKIM_ATTRIBUTES
+        ]
 
 
 class _ByoDkim(Dkim):
-    def __init__(self, selector: str, public_key: str, private_key: SecretValue) -> None:
+    def __init__(self, selector: str, public_key: str, private_key: str) -> None:
         self._selector = selector
         self._public_key = public_key
         self._private_key = private_key
 
-    def signing(self) -> ses.DkimIdentity:
-        return ses.DkimIdentity.byo_dkim(selector=self._selector, private_key=self._private_key)
+    def signing(self) -> Mapping[str, str]:
+        return {"domainSigningSelector": self._selector, "domainSigningPrivateKey": self._private_key}
 
     def settings(self) -> None:
         return None
 
-    def records(self, tokens: Sequence[tuple[str, str]], domain: str) -> Sequence[DnsRecord]:
+    def records(self, tokens: Callable[[], Sequence[tuple[str, str]]], domain: str) -> Sequence[DnsRecord]:
         text = f"v=DKIM1; k=rsa; p={self._public_key}"
-        return [DnsRecord(f"{self._selector}._domainkey.{domain}", "TXT", (text,), _PURPOSE)]
+        return [DnsRecord(f"{self._selector}._domainkey.{domain}", "TXT", (text,), DKIM_PURPOSE)]
 
 
 class DeterministicDkim(Dkim):
@@ -139,20 +161,14 @@ class DeterministicDkim(Dkim):
         """Return the origin that SES names after the region."""
         return {"DkimOrigin": f"AWS_SES_{self.parent_region.upper().replace('-', '_')}"}
 
-    def records(self, tokens: Sequence[tuple[str, str]], domain: str) -> Sequence[DnsRecord]:
+    def records(self, tokens: Callable[[], Sequence[tuple[str, str]]], domain: str) -> Sequence[DnsRecord]:
         """Return nothing: the records are there, as those of the parent."""
         return ()
 
 
-@cache
-def _easy_dkim(key_length: int) -> ses.DkimIdentity:
-    # Made once: a hundred identities share the value, and each would cost a call into the CDK.
-    return ses.DkimIdentity.easy_dkim(_EASY_KEY_LENGTHS[key_length])
-
-
 def _checked_public_key(public_key: str) -> str:
-    if is_token(public_key):
-        return public_key
+    if not isinstance(public_key, str) or is_token(public_key):
+        raise ValueError(f"Dkim.byo: public_key must be a text that is known at synth, got {public_key!r}")
     key = public_key_base64(public_key)
     shown = f"{key[:20]}..." if len(key) > 20 else key
     try:

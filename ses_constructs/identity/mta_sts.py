@@ -17,7 +17,8 @@ from constructs import Construct
 
 from ses_constructs._kit.certificates import cloudfront_certificate
 from ses_constructs._kit.checks import domain_name, domain_problem, fail, is_token, items
-from ses_constructs.identity.records import DnsRecord
+from ses_constructs._kit.records import DnsRecord, mta_sts_record
+from ses_constructs.identity.dns import check_dns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,6 +91,7 @@ class MtaSts(Construct):
             that is needed and not given or of another region, or a zone that is not the domain's.
         """
         super().__init__(scope, id)
+        check_dns(self, dns)
         self.domain = domain_name(self, "domain", domain)
         host = domain_name(self, "domain", f"mta-sts.{self.domain}")
         self.policy: str = self._policy(mode, mx, max_age)
@@ -123,12 +125,7 @@ class MtaSts(Construct):
         """Serves the policy at ``https://mta-sts.DOMAIN/.well-known/mta-sts.txt``."""
 
         self.records: Sequence[DnsRecord] = (
-            DnsRecord(
-                name=f"_mta-sts.{self.domain}",
-                type="TXT",
-                values=(f"v=STSv1; id={self.policy_id};",),
-                purpose="MTA-STS: there is a policy, and which",
-            ),
+            mta_sts_record(self.domain, self.policy_id),
             DnsRecord(
                 name=host,
                 type="CNAME",

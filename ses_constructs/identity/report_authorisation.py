@@ -11,15 +11,16 @@ from aws_cdk import Annotations, RemovalPolicy, Stack
 from constructs import Construct
 
 from ses_constructs._kit.checks import domain_name, fail, is_token, items
-from ses_constructs.identity.records import DnsRecord
+from ses_constructs._kit.records import report_consent_record
+from ses_constructs.identity.dns import check_dns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ses_constructs._kit.records import DnsRecord
     from ses_constructs.identity.dns import Dns
 
 ANY_DOMAIN = "*"
-_CONSENT = "v=DMARC1"
 
 
 class DmarcReportAuthorisation(Construct):
@@ -46,6 +47,7 @@ class DmarcReportAuthorisation(Construct):
             above 253 characters (RFC 1035, section 2.3.4), or a zone that is not the report domain's.
         """
         super().__init__(scope, id)
+        check_dns(self, dns)
         self.report_domain = domain_name(self, "report_domain", report_domain)
         self.records: Sequence[DnsRecord] = tuple(self._record(domain) for domain in self._checked(policy_domains))
         """One record a policy domain."""
@@ -60,19 +62,14 @@ class DmarcReportAuthorisation(Construct):
         return list(dict.fromkeys(domain_name(self, "policy_domains", domain) for domain in policy_domains))
 
     def _record(self, policy_domain: str) -> DnsRecord:
-        name = authorisation_name(policy_domain, self.report_domain)
-        if not is_token(name) and len(name) > 253:
-            fail(self, "policy_domains", "must leave the record's name within 253 characters", name)
+        record = report_consent_record(policy_domain, self.report_domain)
+        if not is_token(record.name) and len(record.name) > 253:
+            fail(self, "policy_domains", "must leave the record's name within 253 characters", record.name)
         # Acknowledged at the root, warnings that are there go; only at the stack, it also counts for those to come.
         for scope in (self.node.root, Stack.of(self)):
             warning = warning_id(policy_domain, self.report_domain)
             Annotations.of(scope).acknowledge_warning(warning, "DmarcReportAuthorisation publishes the record")
-        return DnsRecord(name, "TXT", (_CONSENT,), f"DMARC: reports of {policy_domain} are welcome here")
-
-
-def authorisation_name(policy_domain: str, report_domain: str) -> str:
-    """Return where receivers look for the consent."""
-    return f"{policy_domain}._report._dmarc.{report_domain}"
+        return record
 
 
 def warn_unless_authorised(scope: Construct, policy_domain: str, report_domains: Sequence[str]) -> None:
@@ -85,10 +82,11 @@ def warn_unless_authorised(scope: Construct, policy_domain: str, report_domains:
         return
     for report_domain in report_domains:
         if policy_domain.split(".")[-2:] != report_domain.split(".")[-2:]:
+            record = report_consent_record(policy_domain, report_domain)
             Annotations.of(scope).add_warning_v2(
                 warning_id(policy_domain, report_domain),
                 f"Receivers send no DMARC report of {policy_domain} to addresses at {report_domain} unless "
-                f"{authorisation_name(policy_domain, report_domain)} is a TXT record with the text {_CONSENT} "
+                f"{record.name} is a TXT record with the text {record.values[0]} "
                 f"(RFC 9990): DmarcReportAuthorisation makes it, in the DNS of {report_domain}.",
             )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_ses as ses
-from constructs import Construct
+from constructs import Construct, Dependable
 
 from ses_constructs._kit.checks import fail
 from ses_constructs.identity import sending_policy
@@ -14,9 +14,9 @@ from ses_constructs.identity.default_set import check_default_set
 from ses_constructs.identity.sending_policy import IdentitySendingPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from aws_cdk import Duration
+    from aws_cdk import CfnResource, Duration
     from aws_cdk import aws_iam as iam
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_sns as sns
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ses_constructs.identity.verification import IdentityVerification
     from ses_constructs.sending import EmailTemplate
 
+_REMOVAL = (RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE, RemovalPolicy.RETAIN, RemovalPolicy.DESTROY)
 # https://docs.aws.amazon.com/ses/latest/dg/sending-authorization-identity-owner-tasks-policy.html
 _POLICIES = 20
 
@@ -32,9 +33,8 @@ _POLICIES = 20
 class SendingIdentity(Construct):
     """An identity to send from: a :class:`DomainIdentity` or an :class:`EmailAddressIdentity`."""
 
-    identity: ses.IEmailIdentity
-    """The email identity."""
     _name: str
+    _resource: CfnResource
 
     def __init__(
         self,
@@ -47,17 +47,31 @@ class SendingIdentity(Construct):
     ) -> None:
         """:param configuration_set: the default set. For all see the classes derived from this one."""
         super().__init__(scope, id)
+        if removal_policy not in _REMOVAL:
+            fail(self, "removal_policy", "must be to retain or to destroy: there are no snapshots", removal_policy)
         self._configuration_set = configuration_set
         self._feedback_forwarding = feedback_forwarding
         self._policies = 0
         check_default_set(self, configuration_set, removal_policy)
         self._notifications: IdentityNotifications | None = None
         self._verification: IdentityVerification | None = None
+        self._identity: ses.IEmailIdentity | None = None
+
+    @property
+    def identity(self) -> ses.IEmailIdentity:
+        """The email identity as the CDK's constructs take it; its ``node.default_child`` is the resource itself."""
+        # Made when it is asked for: most programs do not need it, and it costs more calls into the CDK than all else.
+        if self._identity is None:
+            self._identity = ses.EmailIdentity.from_email_identity_name(self, "Identity", self._resource.ref)
+            # It is an import for the CDK: what depends on it would wait for nothing, and nothing would be behind it.
+            self._identity.node.default_child = self._resource
+            Dependable.implement(self._identity, Dependable.of(self._resource))
+        return self._identity
 
     @property
     def identity_arn(self) -> str:
         """The ARN that IAM policies name."""
-        return self.identity.email_identity_arn
+        return Stack.of(self).format_arn(service="ses", resource="identity", resource_name=self._resource.ref)
 
     def grant_send(
         self,
@@ -135,7 +149,7 @@ class SendingIdentity(Construct):
         return IdentitySendingPolicy(
             self,
             id,
-            identity_name=self.identity.email_identity_name,
+            identity_name=self._resource.ref,
             identity_arn=self._arn_by_name(),
             principals=principals,
             conditions=sending_policy.conditions(
@@ -171,7 +185,7 @@ class SendingIdentity(Construct):
             self._notifications = IdentityNotifications(
                 self,
                 "Notifications",
-                identity_name=self.identity.email_identity_name,
+                identity_name=self._resource.ref,
                 identity_arn=self._arn_by_name(),
                 feedback_forwarding=self._feedback_forwarding,
             )
@@ -197,7 +211,7 @@ class SendingIdentity(Construct):
             self._verification = IdentityVerification(
                 self,
                 "Verification",
-                identity_name=self.identity.email_identity_name,
+                identity_name=self._resource.ref,
                 identity_arn=self._arn_by_name(),
                 timeout=timeout,
                 after=[it for it in self.node.children if not isinstance(it, others)],
@@ -211,3 +225,23 @@ class SendingIdentity(Construct):
         # Without a reference to the identity, which may itself wait for what this ARN goes into: the policy of the
         # custom resources' function, or of a topic in a stack that is deployed before.
         return Stack.of(self).format_arn(service="ses", resource="identity", resource_name=self._name)
+
+    def _define(
+        self,
+        removal_policy: RemovalPolicy,
+        *,
+        dkim_signing: Mapping[str, str] | None = None,
+        mail_from: Mapping[str, str] | None = None,
+    ) -> ses.CfnEmailIdentity:
+        settings: dict[str, Any] = {"feedback_attributes": {"emailForwardingEnabled": self._feedback_forwarding}}
+        if self._configuration_set is not None:
+            name = self._configuration_set.configuration_set_name
+            settings["configuration_set_attributes"] = {"configurationSetName": name}
+        if dkim_signing is not None:
+            settings["dkim_signing_attributes"] = dkim_signing
+        if mail_from is not None:
+            settings["mail_from_attributes"] = mail_from
+        # Not the CDK's EmailIdentity: to read its DKIM records is seven calls into the CDK for each domain.
+        resource = ses.CfnEmailIdentity(self, "Resource", email_identity=self._name, **settings)
+        resource.apply_removal_policy(removal_policy)
+        return resource

@@ -11,12 +11,14 @@ from aws_cdk import RemovalPolicy
 from constructs import Construct
 
 from ses_constructs._kit.checks import domain_name, fail, items
-from ses_constructs.identity.records import DnsRecord
+from ses_constructs._kit.records import tls_rpt_record
+from ses_constructs.identity.dns import check_dns
 from ses_constructs.identity.report_uris import encoded, is_address, is_https_url, mailto
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ses_constructs._kit.records import DnsRecord
     from ses_constructs.identity.dns import Dns
 
 
@@ -38,16 +40,10 @@ class TlsRpt(Construct):
             domain's.
         """
         super().__init__(scope, id)
+        check_dns(self, dns)
         self.domain = domain_name(self, "domain", domain)
         uris = [self._uri(report) for report in items(self, "reports", reports, what="addresses and https URLs")]
-        self.records: Sequence[DnsRecord] = (
-            DnsRecord(
-                name=f"_smtp._tls.{self.domain}",
-                type="TXT",
-                values=(f"v=TLSRPTv1; rua={','.join(uris)}",),
-                purpose="TLS-RPT: where senders report failures of TLS",
-            ),
-        )
+        self.records: Sequence[DnsRecord] = (tls_rpt_record(self.domain, *uris),)
         """The record."""
         dns.publish(self, domain=self.domain, records=self.records, removal_policy=RemovalPolicy.DESTROY)
 

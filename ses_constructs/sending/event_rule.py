@@ -1,4 +1,4 @@
-"""A rule on the default event bus for events of SES, and targets that lose none of them.
+"""A rule on an event bus for what happens with mail, and targets that lose none of it.
 
 See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rules.html and, for dead letters,
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html.
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 class SesEventRule(events.Rule):
-    """Made by :meth:`SendingConfigurationSet.publish_to_event_bridge`, and what :class:`SesAccountEvents` is.
+    """Made by ``publish_to_event_bridge`` of a configuration set and by mailboxes; :class:`SesAccountEvents` is one.
 
-    It is the CDK's own ``Rule`` on the default bus, at most five targets included. :meth:`add_queue`,
+    It is the CDK's own ``Rule``, at most five targets included. :meth:`add_queue`,
     :meth:`add_function` and :meth:`forward_to` define with the target the permission for this rule alone, and where
     its events go that no try could deliver: one dead-letter queue for all of them, encrypted, with an alarm, unless
     you pass yours. EventBridge tries for 24 hours and up to 185 times, the most that it offers. ``add_target`` takes
@@ -51,12 +51,15 @@ class SesEventRule(events.Rule):
         detail: Mapping[str, Any] | None,
         encryption_key: kms.IKey | None,
         alarm_actions: Sequence[cloudwatch.IAlarmAction],
+        event_bus: events.IEventBus | None = None,
+        source: str = "aws.ses",
     ) -> None:
         """Use what makes it: see the class."""
         self._pattern = events.EventPattern(
-            source=["aws.ses"], detail_type=list(detail_types), detail=dict(detail) if detail is not None else None
+            source=[source], detail_type=list(detail_types), detail=dict(detail) if detail is not None else None
         )
-        super().__init__(scope, id, description=description, event_pattern=self._pattern)
+        super().__init__(scope, id, description=description, event_bus=event_bus, event_pattern=self._pattern)
+        self._bus = event_bus
         self._encryption_key = encryption_key
         self._alarm_actions = alarm_actions
         self._dead_letters: DeadLetters | None = None
@@ -69,7 +72,11 @@ class SesEventRule(events.Rule):
             metric=cloudwatch.Metric(
                 namespace="AWS/Events",
                 metric_name="FailedInvocations",
-                dimensions_map={"RuleName": self.rule_name},
+                # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+                dimensions_map={
+                    **({"EventBusName": event_bus.event_bus_name} if event_bus is not None else {}),
+                    "RuleName": self.rule_name,
+                },
                 period=Duration.minutes(1),
                 statistic="Sum",
             ),
@@ -131,11 +138,12 @@ class SesEventRule(events.Rule):
         :param bus: your bus.
         :param role: the role to do so with, assumed by ``events.amazonaws.com``; it is allowed to. Default: a new one.
         :param dead_letter_queue: yours for what could not be delivered. Default: :attr:`dead_letter_queue`.
-        :raises ValueError: for the default bus itself: each event would come back to this rule, for ever.
+        :raises ValueError: for the rule's own bus: each event would come back to this rule, for ever.
         """
         default_bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
-        if bus.event_bus_arn == default_bus:
-            fail(self, "bus", "must be another than the default bus, where the events are already", "default")
+        own = self._bus.event_bus_arn if self._bus is not None else default_bus
+        if bus.event_bus_arn == own:
+            fail(self, "bus", "must be another than the rule's own, where the events are already", bus.event_bus_name)
         if role is None:
             role = self._forwarder()
         role.add_to_principal_policy(iam.PolicyStatement(actions=["events:PutEvents"], resources=[bus.event_bus_arn]))
@@ -154,7 +162,7 @@ class SesEventRule(events.Rule):
             days = retention.to_days(integral=False)
             if days < 1 or days != int(days):
                 fail(self, f"retention of {id}", "must be whole days, at least one", f"{days:g} days")
-        bus = events.EventBus.from_event_bus_name(self, f"{id}Bus", "default")
+        bus = self._bus if self._bus is not None else events.EventBus.from_event_bus_name(self, f"{id}Bus", "default")
         return events.Archive(
             self,
             id,

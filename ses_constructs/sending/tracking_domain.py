@@ -15,7 +15,7 @@ from constructs import Construct
 
 from ses_constructs._kit.certificates import cloudfront_certificate
 from ses_constructs._kit.checks import domain_name, fail, is_token
-from ses_constructs.identity.records import DnsRecord
+from ses_constructs._kit.records import DnsRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -59,3 +59,15 @@ def text(value: Any) -> str:
             separator, parts = argument
             return str(separator).join(text(part) for part in parts)
     raise AssertionError(f"unexpected {function}")
+
+
+RSA_2048_PEM = """-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAmUO0jtTZ0lLQTCyLrGMo
+tRB7zgH/J/FaeIMOuobpBgnzvMvgHKo/aEWRiDNYzC3M6Px7cTbOjPpUm4ld9GzH
+4gtCTIJj08KI+DQh2rWYccusFlvnTfeaxwchh9eJrnHabp8xwfjn+blG7FLN9coa
++pcRpOEm41sujFJV8QdCK78MWB1/5YnFqSVelMFd3MxY4fwHii+vlqSs1iFJ6ESe
+6jzW61N0VOoa8cU0JQQiGtFSc8I/1OjtvMvn3RaeKZf5XaEKyenI36zC5AdITT/v
+N4GwhHa3ely2JHHJRD9c61Z0VMoXzW8drJdfmTby4PhEy1oT5h88Cluw/3w0l7AH
+9wIDAQAB
+-----END PUBLIC KEY-----
+"""

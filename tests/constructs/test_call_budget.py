@@ -8,7 +8,7 @@ from jsii._kernel.providers.process import _NodeProcess
 
 from benchmarks import synth
 
-BUDGET = 19
+BUDGET = 13
 
 
 def test_a_domain_with_its_records_and_four_destinations_stays_within_its_budget(

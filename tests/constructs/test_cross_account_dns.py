@@ -71,3 +71,9 @@ def test_a_malformed_role_is_refused(
     given = {"domains": ["example.com"], "accounts": ["111122223333"], **arguments}
     with pytest.raises(ValueError, match=f"Mail/Dns: {rule}"):
         CrossAccountDnsRole(stack, "Dns", zone=zone, **given)
+
+
+def test_a_zone_that_only_its_own_network_sees_is_refused(stack: cdk.Stack) -> None:
+    zone = route53.PrivateHostedZone.from_private_hosted_zone_id(stack, "Private", "Z1")
+    with pytest.raises(ValueError, match="Mail/Dns: zone must be a public hosted zone with its name"):
+        CrossAccountDnsRole(stack, "Dns", zone=zone, domains=["mail.example.com"], accounts=["111122223333"])

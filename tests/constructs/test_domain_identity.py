@@ -2,12 +2,25 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
-from ses_constructs import Dkim, Dmarc, Dns, DnsRecord, DomainIdentity, SendingConfigurationSet, Spf
-from tests.constructs.support import Synthesised, hosted_zone, synthesise, text
+from ses_constructs import (
+    Bimi,
+    Dkim,
+    Dmarc,
+    DmarcReportAuthorisation,
+    Dns,
+    DnsRecord,
+    DomainIdentity,
+    MtaSts,
+    SendingConfigurationSet,
+    Spf,
+    TlsRpt,
+)
+from tests.constructs.support import RSA_2048_PEM, Synthesised, hosted_zone, synthesise, text
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +145,83 @@ def test_a_malformed_domain_is_refused_with_place_rule_and_value(
     assert repr(domain) in str(refused.value)
 
 
+def test_sending_waits_for_the_mail_from_domain_where_that_is_asked_for(
+    stack: cdk.Stack, zone: route53.IHostedZone
+) -> None:
+    def define(stack: cdk.Stack) -> None:
+        DomainIdentity(
+            stack, "Identity", domain="example.com", dns=Dns.route53(hosted_zone(stack)), mail_from_required=True
+        )
+
+    assert synthesise(define).properties("AWS::SES::EmailIdentity")["MailFromAttributes"] == {
+        "MailFromDomain": "bounce.example.com",
+        "BehaviorOnMxFailure": "REJECT_MESSAGE",
+    }
+    with pytest.raises(ValueError, match="Mail/Identity: mail_from_required needs a MAIL FROM domain"):
+        DomainIdentity(
+            stack, "Identity", domain="example.com", dns=Dns.route53(zone), mail_from=None, mail_from_required=True
+        )
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "rule"),
+    [
+        ("dkim", "easy", r"dkim must be a Dkim, such as Dkim\.easy\(\), or None, got 'easy'"),
+        ("dmarc", "v=DMARC1; p=none", "dmarc must be a Dmarc, such as .* got 'v=DMARC1; p=none'"),
+        ("spf", "v=spf1 include:amazonses.com ~all", r"spf must be a Spf, such as Spf\.include_ses\(\)"),
+        ("removal_policy", cdk.RemovalPolicy.SNAPSHOT, "removal_policy must be to retain or to destroy"),
+    ],
+)
+def test_what_is_no_value_of_the_library_is_refused(
+    stack: cdk.Stack, zone: route53.IHostedZone, parameter: str, value: Any, rule: str
+) -> None:
+    arguments: dict[str, Any] = {parameter: value}
+    with pytest.raises(ValueError, match=f"Mail/Identity: {rule}"):
+        DomainIdentity(stack, "Identity", domain="example.com", dns=Dns.route53(zone), **arguments)
+
+
+def test_a_zone_where_a_publisher_belongs_is_refused(stack: cdk.Stack, zone: route53.IHostedZone) -> None:
+    with pytest.raises(ValueError, match=r"Mail/Identity: dns must be a Dns, such as Dns\.route53\(zone\), got"):
+        DomainIdentity(stack, "Identity", domain="example.com", dns=zone)  # type: ignore[arg-type]  # the mistake
+
+
+@pytest.mark.parametrize(
+    ("construct", "arguments"),
+    [
+        (Bimi, {"domain": "example.com", "logo": None}),
+        (TlsRpt, {"domain": "example.com", "reports": ["tls@example.com"]}),
+        (MtaSts, {"domain": "example.com", "mx": ["mx.example.com"]}),
+        (DmarcReportAuthorisation, {"policy_domains": ["*"], "report_domain": "example.com"}),
+    ],
+)
+def test_so_it_is_by_everything_that_publishes(
+    stack: cdk.Stack, zone: route53.IHostedZone, construct: Any, arguments: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match="Mail/It: dns must be a Dns"):
+        construct(stack, "It", dns=zone, **arguments)
+
+
+def test_a_zone_that_only_its_own_network_sees_is_refused(stack: cdk.Stack) -> None:
+    vpc = ec2.Vpc.from_vpc_attributes(stack, "Vpc", vpc_id="vpc-1", availability_zones=["eu-west-1a"])
+    for private in (
+        route53.PrivateHostedZone(stack, "Private", zone_name="example.com", vpc=vpc),
+        route53.HostedZone(stack, "WithVpc", zone_name="example.com", vpcs=[vpc]),
+    ):
+        with pytest.raises(ValueError, match=r"Dns\.route53: zone must be public; nobody outside of its VPC"):
+            Dns.route53(private)
+
+
+def test_a_zone_without_its_name_is_refused(stack: cdk.Stack) -> None:
+    for nameless in (
+        route53.PrivateHostedZone.from_private_hosted_zone_id(stack, "Private", "Z1"),
+        route53.HostedZone.from_hosted_zone_id(stack, "Nameless", "Z1"),
+    ):
+        with pytest.raises(ValueError, match=r"Dns\.route53: zone must be a public hosted zone with its name"):
+            Dns.route53(nameless)
+    with pytest.raises(ValueError, match=r"Dns\.route53: zone must be a hosted zone, got 'example.com'"):
+        Dns.route53("example.com")  # type: ignore[arg-type]  # the mistake
+
+
 @pytest.mark.parametrize("domain", ["example.org", "notexample.com", "com"])
 def test_a_zone_that_is_not_the_domains_is_refused(stack: cdk.Stack, zone: route53.IHostedZone, domain: str) -> None:
     with pytest.raises(ValueError, match=r"Mail/Identity: d(ns|omain) must .*got '(example\.com|com)'"):
@@ -235,18 +325,6 @@ def test_by_hand_every_record_is_an_output_and_all_together_are_lines_of_a_zone_
     assert len(lines) == len(by_record) == 6
     assert "bounce.mail.example.com. 1800 IN MX 10 feedback-smtp.${AWS::Region}.amazonses.com." in lines
     assert '_dmarc.mail.example.com. 3600 IN TXT "v=DMARC1; p=none"' in lines
-
-
-RSA_2048_PEM = """-----BEGIN PUBLIC KEY-----
-MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAmUO0jtTZ0lLQTCyLrGMo
-tRB7zgH/J/FaeIMOuobpBgnzvMvgHKo/aEWRiDNYzC3M6Px7cTbOjPpUm4ld9GzH
-4gtCTIJj08KI+DQh2rWYccusFlvnTfeaxwchh9eJrnHabp8xwfjn+blG7FLN9coa
-+pcRpOEm41sujFJV8QdCK78MWB1/5YnFqSVelMFd3MxY4fwHii+vlqSs1iFJ6ESe
-6jzW61N0VOoa8cU0JQQiGtFSc8I/1OjtvMvn3RaeKZf5XaEKyenI36zC5AdITT/v
-N4GwhHa3ely2JHHJRD9c61Z0VMoXzW8drJdfmTby4PhEy1oT5h88Cluw/3w0l7AH
-9wIDAQAB
------END PUBLIC KEY-----
-"""
 
 
 def test_an_spf_record_that_is_shared_is_changed_by_a_function_that_may_change_nothing_else() -> None:

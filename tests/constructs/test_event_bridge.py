@@ -275,7 +275,7 @@ def test_forwarding_to_the_default_bus_is_refused_for_it_would_never_end(stack: 
             stack, "Bus", stack.format_arn(service="events", resource="event-bus", resource_name="default")
         )
     )
-    with pytest.raises(ValueError, match="Mail/Set/EventBridge/Rule: bus must be another than the default bus"):
+    with pytest.raises(ValueError, match="Mail/Set/EventBridge/Rule: bus must be another than the rule's own"):
         rule.forward_to(bus)
 
 
@@ -289,9 +289,11 @@ def test_queues_that_eventbridge_can_not_use_are_refused(stack: cdk.Stack) -> No
     with pytest.raises(ValueError, match="queue must be a standard queue; for a FIFO queue use add_target"):
         rule.add_queue(sqs.Queue(stack, "Fifo", fifo=True))
     managed = sqs.Queue(stack, "Managed", encryption=sqs.QueueEncryption.KMS_MANAGED)
-    with pytest.raises(ValueError, match="queue must be encrypted with a customer managed key or by SQS"):
+    with pytest.raises(ValueError, match="queue must be encrypted with a customer managed key or with SSE-SQS"):
         rule.add_queue(managed)
-    with pytest.raises(ValueError, match="dead_letter_queue must be encrypted with a customer managed key or by SQS"):
+    with pytest.raises(
+        ValueError, match="dead_letter_queue must be encrypted with a customer managed key or with SSE-SQS"
+    ):
         rule.add_queue(sqs.Queue(stack, "Queue"), dead_letter_queue=managed)
 
 

@@ -17,7 +17,7 @@ from ses_constructs import (
     EventType,
     FeedbackPipeline,
 )
-from tests.constructs.support import Synthesised, hosted_zone, synthesise, text
+from tests.constructs.support import RSA_2048_PEM, Synthesised, hosted_zone, synthesise, text
 
 POLICY = "Custom::SesIdentityPolicy"
 NOTIFICATIONS = "Custom::SesIdentityNotifications"
@@ -304,9 +304,25 @@ class TestExisting:
         properties = synthesised.properties(CUSTOM_IDENTITY)
         assert not {"DkimOrigin", "MailFromDomain", "ConfigurationSetName"} & properties.keys()
         (resource,) = synthesised.resources(CUSTOM_IDENTITY)
-        sets = synthesised.properties("AWS::Route53::RecordSetGroup")["RecordSets"]
-        names = [text(it["Name"]) for it in sets if it["Type"] == "CNAME"]
+        records = synthesised.properties("Custom::SesRecords")
+        assert (records["Existing"], records["HostedZoneId"]) == ("adopt", "Z0123456789EXAMPLE")
+        names = [text(it["Name"]) for it in records["Records"] if it["Type"] == "CNAME"]
         assert names == [f"${{{resource}.DkimDNSTokenName{number}}}" for number in (1, 2, 3)]
+
+    def test_records_of_an_adopted_identity_are_changed_by_a_function_that_may_change_nothing_else(self) -> None:
+        synthesised = synthesise(lambda it: example(it, existing="adopt"))
+        (change,) = allowed(synthesised, "route53:ChangeResourceRecordSets")
+        assert text(change["Resource"]) == "arn:${AWS::Partition}:route53:::hostedzone/Z0123456789EXAMPLE"
+        names = change["Condition"]["ForAllValues:StringLike"]
+        assert names["route53:ChangeResourceRecordSetsNormalizedRecordNames"] == ["example.com", "*.example.com"]
+
+    def test_a_publisher_elsewhere_may_adopt_or_simply_publish(self, stack: cdk.Stack) -> None:
+        role = "arn:aws:iam::111122223333:role/dns"
+        there = Dns.route53_cross_account(zone_name="example.com", hosted_zone_id="Z1", role_arn=role)
+        by_hand = DomainIdentity(stack, "ByHand", domain="example.org", dns=Dns.manual(), existing="adopt")
+        assert len(by_hand.records) == 6
+        records = synthesise(lambda it: example(it, existing="adopt", dns=there)).properties("Custom::SesRecords")
+        assert (records["Existing"], records["RoleArn"]) == ("adopt", role)
 
     def test_declared_dkim_reaches_an_adopted_identity(self) -> None:
         properties = synthesise(lambda it: example(it, existing="adopt", dkim=Dkim.easy(1024))).properties(
@@ -340,7 +356,7 @@ class TestExisting:
     def test_a_key_of_ones_own_cannot_go_through_a_custom_resource(self, stack: cdk.Stack) -> None:
         dkim = Dkim.byo(
             selector="k2026",
-            public_key=cdk.Fn.import_value("key"),
+            public_key=RSA_2048_PEM,
             private_key=cdk.SecretValue.secrets_manager("dkim-key"),
         )
         with pytest.raises(ValueError, match=r"Mail/Identity: dkim must not be Dkim\.byo"):

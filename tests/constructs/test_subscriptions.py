@@ -222,7 +222,9 @@ def test_queues_that_sns_can_not_use_are_refused(stack: cdk.Stack) -> None:
     with pytest.raises(ValueError, match="queue of Fifo must be a standard queue"):
         destination.subscribe_queue("Fifo", sqs.Queue(stack, "Fifo", fifo=True))
     managed = sqs.Queue(stack, "Managed", encryption=sqs.QueueEncryption.KMS_MANAGED)
-    with pytest.raises(ValueError, match="queue of Managed must be encrypted with a customer managed key or by SQS"):
+    with pytest.raises(
+        ValueError, match="queue of Managed must be encrypted with a customer managed key or with SSE-SQS"
+    ):
         destination.subscribe_queue("Managed", managed)
 
 

@@ -109,6 +109,44 @@ def test_records_are_made_changed_and_taken_away_whole_and_each_request_may_come
         assert zone.records() == before
 
 
+def test_what_says_the_same_is_adopted_whatever_its_ttl_and_left_behind(zone: Zone) -> None:
+    theirs = [
+        {"Type": "TXT", "TTL": 60, "ResourceRecords": [{"Value": '"1"'}, {"Value": '"of others"'}]},
+        {"Type": "TXT", "TTL": 300, "ResourceRecords": [{"Value": '"2"'}]},
+    ]
+    for label, record_set in zip(("a.", "b."), theirs, strict=True):
+        zone.write(record_set, name=label)
+    before = zone.records()
+    wanted = {**records(zone, a="1", b="2", c="3"), "Existing": "adopt"}
+    made = IdentityRecords().create(request("Create", wanted))
+    assert len(zone.records()) == len(before) + 1
+    more = {**records(zone, a="1", b="2", c="3", d="4"), "Existing": "adopt"}
+    for _ in range(2):
+        assert IdentityRecords().update(request("Update", more, made.physical_id, wanted)) == made
+    assert [it for it in zone.records() if it in before] == before
+    less = {**records(zone, c="3"), "Existing": "adopt"}
+    IdentityRecords().update(request("Update", less, made.physical_id, more))
+    assert len(zone.records()) == len(before) + 1
+    for _ in range(2):
+        IdentityRecords().delete(request("Delete", more, made.physical_id))
+        assert zone.records() == before
+
+
+def test_a_host_that_is_written_with_its_final_dot_is_the_same_host(zone: Zone) -> None:
+    host = "feedback-smtp.eu-west-1.amazonses.com"
+    zone.write({"Type": "MX", "TTL": 60, "ResourceRecords": [{"Value": f"10 {host.upper()}."}]}, name="bounce.")
+    before = zone.records()
+    record = {"Name": f"bounce.{zone.name}", "Type": "MX", "TTL": "1800", "Values": [f"10 {host}"]}
+    wanted = {**records(zone), "Records": [record], "Existing": "adopt"}
+    IdentityRecords().create(request("Create", wanted))
+    assert zone.records() == before
+    with pytest.raises(Refused, match="there is a record bounce"):
+        IdentityRecords().create(request("Create", {**wanted, "Existing": ""}))
+    other = {**wanted, "Records": [{**record, "Values": ["10 feedback-smtp.us-east-1.amazonses.com"]}]}
+    with pytest.raises(Refused, match="there is a record bounce"):
+        IdentityRecords().create(request("Create", other))
+
+
 def test_a_writer_who_is_faster_loses_nothing(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else changes the record between our reading and our writing."""
     zone.write(*APEX)

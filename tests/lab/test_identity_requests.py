@@ -278,6 +278,38 @@ class TestIdentities:
         dkim = v2.get_email_identity(EmailIdentity=domain)["DkimAttributes"]
         assert dkim["NextSigningKeyLength"] == "RSA_1024_BIT"
 
+    def test_what_happens_without_its_mx_is_set_kept_with_another_domain_and_cleared(
+        self, v2: Any, domain: str
+    ) -> None:
+        def behavior() -> tuple[str, str]:
+            found = v2.get_email_identity(EmailIdentity=domain)["MailFromAttributes"]
+            return found["MailFromDomain"].partition(".")[0], found["BehaviorOnMxFailure"]
+
+        strict = self.properties(domain, MailFromDomain=f"bounce.{domain}", BehaviorOnMxFailure="REJECT_MESSAGE")
+        for _ in range(2):
+            self.kind.create(request(strict))
+        assert behavior() == ("bounce", "REJECT_MESSAGE")
+        moved = {**strict, "MailFromDomain": f"mail.{domain}"}
+        self.kind.update(request(moved, physical_id=domain, old=strict))
+        assert behavior() == ("mail", "REJECT_MESSAGE")
+        lax = self.properties(domain, MailFromDomain=f"mail.{domain}")
+        self.kind.update(request(lax, physical_id=domain, old=moved))
+        assert behavior() == ("mail", "USE_DEFAULT_VALUE")
+
+    def test_an_adopted_identity_keeps_how_strict_it_is_with_another_mail_from_domain(
+        self, v2: Any, domain: str
+    ) -> None:
+        v2.create_email_identity(EmailIdentity=domain)
+        v2.put_email_identity_mail_from_attributes(
+            EmailIdentity=domain, MailFromDomain=f"old.{domain}", BehaviorOnMxFailure="REJECT_MESSAGE"
+        )
+        self.kind.create(request(self.properties(domain, "adopt", MailFromDomain=f"new.{domain}")))
+        assert v2.get_email_identity(EmailIdentity=domain)["MailFromAttributes"] == {
+            "MailFromDomain": f"new.{domain}",
+            "MailFromDomainStatus": "SUCCESS",
+            "BehaviorOnMxFailure": "REJECT_MESSAGE",
+        }
+
     def test_a_delete_deletes_what_was_made_here_also_twice(self, v2: Any, domain: str) -> None:
         wanted = self.properties(domain)
         self.kind.create(request(wanted))

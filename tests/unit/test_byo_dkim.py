@@ -1,14 +1,14 @@
 import base64
 
 import pytest
-from aws_cdk import SecretValue
+from aws_cdk import Fn, SecretValue
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ses_constructs import Dkim
-from ses_constructs.identity.rsa import rsa_bits
+from ses_constructs._kit.rsa import rsa_bits
 
 PRIVATE = SecretValue.secrets_manager("dkim")
 SPKI = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -58,3 +58,27 @@ def test_a_private_key_in_plain_text_is_refused_and_not_repeated() -> None:
     with pytest.raises(ValueError, match="private_key must be a SecretValue") as refused:
         Dkim.byo(selector="s1", public_key=pem(1024), private_key="MIIEow...")  # type: ignore[arg-type]  # the mistake
     assert "MIIEow" not in str(refused.value)
+
+
+def test_a_private_key_that_only_looks_like_a_secret_is_refused_and_not_repeated() -> None:
+    plain = SecretValue.unsafe_plain_text("MIIEow...")
+    with pytest.raises(ValueError, match=r"private_key must be read .* got SecretValue\.unsafe_plain_text") as refused:
+        Dkim.byo(selector="s1", public_key=pem(1024), private_key=plain)
+    assert "MIIEow" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        SecretValue.secrets_manager("dkim", json_field="key"),
+        SecretValue.ssm_secure("/dkim"),
+        SecretValue.unsafe_plain_text(Fn.import_value("key")),
+    ],
+)
+def test_a_private_key_is_taken_from_wherever_secrets_are_kept(secret: SecretValue) -> None:
+    Dkim.byo(selector="s1", public_key=pem(1024), private_key=secret)
+
+
+def test_a_public_key_that_is_known_too_late_to_be_cut_for_dns_is_refused() -> None:
+    with pytest.raises(ValueError, match="public_key must be a text that is known at synth"):
+        Dkim.byo(selector="s1", public_key=Fn.import_value("key"), private_key=PRIVATE)

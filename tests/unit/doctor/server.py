@@ -17,7 +17,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from ses_constructs.doctor.findings import Record
+from ses_constructs import DnsRecord
 
 SERVFAIL, REFUSED, SILENCE, GARBAGE = "SERVFAIL", "REFUSED", "SILENCE", "GARBAGE"
 
@@ -62,7 +62,8 @@ def _rdata(name: str, type: str, value: str | bytes) -> str:
         return " ".join('"{}"'.format("".join(f"\\{octet:03d}" for octet in string)) for string in strings)
     if type in ("A", "AAAA") or value.endswith("."):
         return value
-    return Record(name, type, value).line().split(f" IN {type} ", maxsplit=1)[1]
+    (line,) = DnsRecord(name, type, (value,), "served").lines()
+    return line.split(f" IN {type} ", maxsplit=1)[1]
 
 
 @contextlib.contextmanager

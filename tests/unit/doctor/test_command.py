@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import functools
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +11,9 @@ from typing import Any
 import pytest
 
 from ses_constructs.cli import main
+from ses_constructs.doctor import commands
 from ses_constructs.doctor.arguments import domain, resolver
+from ses_constructs.doctor.resolver import Resolver
 from ses_constructs.lab import Lab
 from tests.unit.doctor import healthy
 from tests.unit.doctor.healthy import DOMAIN, MAIL_FROM, public_key
@@ -58,6 +62,26 @@ def test_what_could_not_be_checked_is_status_2(server: str, zone: Any) -> None:
     assert main(["doctor", DOMAIN, "--resolver", server, *ALONE]) == 2
 
 
+def test_a_resolver_that_never_answers_is_named_in_bounded_time_and_is_status_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "Resolver", functools.partial(Resolver, timeout=0.2))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        assert main(["doctor", DOMAIN, "--resolver", address, "--json", *ALONE]) == 2
+    output = capsys.readouterr()
+    assert "No answer at all came from 127.0.0.1; name another resolver" in output.err
+    results = {check["subject"]: check["result"] for check in json.loads(output.out)["checks"]}
+    assert set(results.values()) == {"unchecked"}
+
+
+def test_what_only_ses_knows_is_not_said_to_be_fine(server: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", DOMAIN, "--resolver", server, "--no-aws", "--no-https", "--json"]) == 0
+    results = {check["subject"]: check["result"] for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert (results["DKIM"], results["MAIL FROM"], results["SPF"]) == ("skipped", "skipped", "ok")
+
+
 def test_json_is_as_documented(server: str, zone: Any, capsys: pytest.CaptureFixture[str]) -> None:
     for name in (DOMAIN, "example.com"):
         del zone[f"_dmarc.{name}", "TXT"]
@@ -72,9 +96,9 @@ def test_json_is_as_documented(server: str, zone: Any, capsys: pytest.CaptureFix
         {
             "name": f"_dmarc.{DOMAIN}",
             "type": "TXT",
-            "ttl": 1800,
+            "ttl": 3600,
             "value": "v=DMARC1; p=none",
-            "line": f'_dmarc.{DOMAIN}. 1800 IN TXT "v=DMARC1; p=none"',
+            "line": f'_dmarc.{DOMAIN}. 3600 IN TXT "v=DMARC1; p=none"',
         }
     ]
 

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from ses_constructs import DnsRecord
 from ses_constructs.doctor.check import Answer, Status
 from ses_constructs.doctor.dmarc_record import is_dmarc, read_dmarc
 from ses_constructs.doctor.examination import Claims, examine, exit_status
-from ses_constructs.doctor.findings import KINDS, Record
+from ses_constructs.doctor.findings import KINDS
 from ses_constructs.doctor.report import as_json, show
 from ses_constructs.doctor.resolver import Resolver
 from ses_constructs.doctor.transport import Fetched, parse_policy
@@ -82,6 +83,7 @@ def test_any_policy_can_be_read(body: str) -> None:
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=700))
 def test_a_line_to_paste_is_read_back_by_a_name_server_as_the_text_it_was_made_from(text: str) -> None:
-    zone = dns.zone.from_text(Record("a.example", "TXT", text).line(), origin="example.", check_origin=False)
+    (line,) = DnsRecord("a.example", "TXT", (text,), "test").lines()
+    zone = dns.zone.from_text(line, origin="example.", check_origin=False)
     (record,) = zone.find_rdataset("a", "TXT")
     assert b"".join(record.strings).decode() == text

@@ -56,6 +56,24 @@ def test_lookups_are_counted_through_every_include() -> None:
     assert "needs 11 DNS look-ups" in finding.message
 
 
+def test_ten_lookups_through_includes_are_allowed_and_one_more_in_an_include_is_not() -> None:
+    hosts = " ".join(f"a:h{number}.example" for number in range(8))
+    allowed = check_of(example_com="v=spf1 include:one.example mx -all", one_example=f"v=spf1 {hosts} -all")
+    examine_apex(allowed, DOMAIN)
+    assert [it.code for it in allowed.findings if it.code.startswith("spf-lookups")] == ["spf-lookups-near"]
+    beyond = check_of(example_com="v=spf1 include:one.example mx -all", one_example=f"v=spf1 {hosts} a -all")
+    examine_apex(beyond, DOMAIN)
+    assert [it.code for it in beyond.findings if it.code.startswith("spf-lookups")] == ["spf-lookups"]
+
+
+def test_two_lookups_that_find_nothing_are_allowed_and_a_third_in_an_include_is_not() -> None:
+    own = "v=spf1 mx:gone1.example mx:gone2.example include:one.example -all"
+    for included, expected in (("v=spf1 a -all", []), ("v=spf1 mx:gone3.example -all", ["spf-voids"])):
+        check = check_of(example_com=own, one_example=included)
+        examine_apex(check, DOMAIN)
+        assert [finding.code for finding in check.findings] == expected
+
+
 def test_a_record_that_includes_without_end_is_given_up() -> None:
     asked: list[str] = []
 

@@ -1,4 +1,4 @@
-"""The queue that the function reads, and the one for what cannot be recorded.
+"""The queue that a function reads, and the one for what it cannot do.
 
 See https://docs.aws.amazon.com/sns/latest/dg/sns-sqs-as-subscriber.html and, for the visibility time-out,
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html.
@@ -14,8 +14,8 @@ from aws_cdk import aws_sqs as sqs
 
 from ses_constructs._kit.checks import fail, is_token
 from ses_constructs._kit.keys import checked_key
+from ses_constructs._kit.queues import check_queue
 from ses_constructs._kit.stacks import same_place
-from ses_constructs._kit.topics import is_aws_managed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from constructs import Construct
 
 _RETENTION = Duration.days(14)  # the most that SQS offers
-# SQS keeps a data key for five minutes, its default: at most 8,640 calls to KMS a month for each user of a queue, which
-# cost three cents. A longer time would save less than that, and keep a revoked key in use for longer:
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 _DEFAULT_VISIBILITY_TIMEOUT = 30
 
@@ -40,14 +37,14 @@ class Delivery(NamedTuple):
 
 
 def make_queue(scope: Construct, id: str, key: kms.IKey) -> sqs.Queue:
-    """Define the dead-letter queue."""
+    """Define a dead-letter queue."""
     return sqs.Queue(scope, id, encryption_master_key=key, enforce_ssl=True, retention_period=_RETENTION)
 
 
 def make_main_queue(
     scope: Construct, id: str, key: kms.IKey, *, dead_letter_queue: sqs.IQueue, delivery: Delivery
 ) -> sqs.Queue:
-    """Define the queue that the function reads."""
+    """Define a queue that a function reads."""
     return sqs.Queue(
         scope,
         id,
@@ -83,11 +80,7 @@ def _check_deliverable(scope: Construct, parameter: str, queue: sqs.IQueue) -> N
     if queue.fifo:
         fail(scope, parameter, "must be a standard queue: no standard topic delivers to a FIFO queue", queue.node.path)
     same_place(scope, parameter, queue, queue.queue_arn)
-    resource = queue.node.default_child
-    declared = resource.kms_master_key_id if isinstance(resource, sqs.CfnQueue) else None
-    if isinstance(declared, str) and is_aws_managed(declared):
-        rule = "must be encrypted with a customer managed key or with SSE-SQS: SNS cannot use an AWS managed key"
-        fail(scope, parameter, rule, declared)
+    check_queue(scope, parameter, queue)
     key = queue.encryption_master_key
     if key is not None:
         checked_key(scope, f"encryption key of {parameter}", key)

@@ -1,5 +1,6 @@
-"""Reading the length of an RSA public key, so that a wrong one is refused before it is deployed.
+"""Reading the length of an RSA public key, so that a wrong one is refused before it is deployed, or found in DNS.
 
+Loads no part of the CDK.
 The key is a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7) in DER, as `openssl rsa -pubout` writes it.
 """
 
@@ -16,19 +17,20 @@ def public_key_base64(text: str) -> str:
     return "".join(line for line in lines if not line.startswith("-----"))
 
 
-def rsa_bits(public_key: str) -> int:
+def rsa_bits(public_key: str, *, bare: bool = False) -> int:
     """Return the bits of the modulus of a base64 RSA public key.
 
+    :param bare: whether the key may also be the bare one of RFC 8017, appendix A.1.1: some publish it, and it verifies.
     :raises ValueError: if it is no such key.
     """
     try:
-        der = base64.b64decode(public_key, validate=True)
-        info = _read(der, _SEQUENCE)
-        algorithm, rest = _take(info, _SEQUENCE)
-        if _read(algorithm, _OID, whole=False) != _RSA_ENCRYPTION:
-            raise ValueError("its algorithm is not RSA")
-        key = _read(rest, _BIT_STRING)
-        modulus, _ = _take(_read(key[1:], _SEQUENCE), _INTEGER)
+        content = _read(base64.b64decode(public_key, validate=True), _SEQUENCE)
+        if not bare or content[0] == _SEQUENCE:
+            algorithm, rest = _take(content, _SEQUENCE)
+            if _read(algorithm, _OID, whole=False) != _RSA_ENCRYPTION:
+                raise ValueError("its algorithm is not RSA")
+            content = _read(_read(rest, _BIT_STRING)[1:], _SEQUENCE)
+        modulus, _ = _take(content, _INTEGER)
     except (binascii.Error, IndexError) as error:
         raise ValueError(f"it cannot be read: {error}") from error
     return int.from_bytes(modulus, "big").bit_length()

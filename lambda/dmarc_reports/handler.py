@@ -1,0 +1,190 @@
+"""Reports that a mailbox received, from an SQS queue with its events to rows in a bucket.
+
+The queue's event source mapping reports batch item failures
+(https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html): a message is done when the rows of its
+reports are stored, or when it is in the dead-letter queue with its reason; every other message is reported as failed,
+and SQS hands it out again. The rows of a report are one object, with a key made of what the report calls itself, so
+that a report that comes twice is counted once.
+
+Environment: ``BUCKET_NAME`` (of the rows), ``DEAD_LETTER_QUEUE_URL``, ``MAX_RECEIVE_COUNT`` (that of the queue's
+redrive policy), ``REPORTS_NAME``, and ``METRICS_NAMESPACE`` (default ``SesConstructs/DmarcReports``).
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import logging
+import os
+import time
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from dmarc_reports import aggregate, tls
+from dmarc_reports.unpack import unpack
+from ses_common.batches import do_each, error_code
+from ses_common.envelope import Unusable
+from ses_common.metrics import publish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+logger = logging.getLogger("ses_constructs.dmarc_reports")
+logger.setLevel(logging.INFO)
+
+_CONFIG = Config(connect_timeout=2, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+_METRICS = ("Reports", "Repeats", "NoReport", "Parked", "Retried")
+MOST_ATTACHMENT_BYTES = 40 * 1024 * 1024
+
+
+class Settings(NamedTuple):
+    """What the environment says."""
+
+    bucket: str
+    dead_letter_queue_url: str
+    max_receive_count: int
+    name: str
+    metrics_namespace: str
+
+
+class Report(NamedTuple):
+    """The rows of a report."""
+
+    kind: str
+    """``dmarc`` or ``tls``, which is also the folder of its rows."""
+    rows: Sequence[dict[str, Any]]
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
+    """Store the rows of a batch of mails, and return the messages that SQS is to hand out again.
+
+    :raises RuntimeError: if a variable of the environment is missing.
+    """
+    settings = _settings()
+    counts = dict.fromkeys(_METRICS, 0)
+    outcome = do_each(
+        event,
+        lambda body: _store_reports(body, settings, counts),
+        sqs=_sqs,
+        dead_letter_queue_url=settings.dead_letter_queue_url,
+        max_receive_count=settings.max_receive_count,
+    )
+    counts |= {"Parked": outcome.parked, "Retried": len(outcome.again)}
+    publish(settings.metrics_namespace, {"Reports": settings.name}, counts, at=_now())
+    return outcome.response()
+
+
+def _store_reports(body: str, settings: Settings, counts: dict[str, int]) -> None:
+    mail = _mail(body)
+    reports = [report for content in _attachments(mail) for report in _reports(content)]
+    if not reports:
+        counts["NoReport"] += 1
+        logger.info("No report in the mail", extra={"ses_message_id": mail["sesMessageId"]})
+    verdicts = mail.get("verdicts") or {}
+    # Anybody may write to the address of reports; whether it was who the mail says can be asked in queries.
+    origin = {
+        "received_at": mail.get("receivedAt"),
+        "ses_message_id": mail["sesMessageId"],
+        "authenticated": verdicts.get("dmarc") == "PASS",
+    }
+    for report in reports:
+        counts["Reports" if _store(report, origin, settings) else "Repeats"] += 1
+
+
+def _mail(body: str) -> dict[str, Any]:
+    """Return the detail of a mailbox's event, which EventBridge put into the queue."""
+    try:
+        detail = json.loads(body)["detail"]
+        if isinstance(detail["sesMessageId"], str) and isinstance(detail["stored"]["bucket"], str):
+            return cast("dict[str, Any]", detail)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise Unusable("NotAMail", "The message is no event of a mailbox.")
+
+
+def _attachments(mail: Mapping[str, Any]) -> Iterator[bytes]:
+    for attachment in mail.get("attachments") or []:
+        if attachment.get("key") and (attachment.get("size") or 0) <= MOST_ATTACHMENT_BYTES:
+            try:
+                response = _s3().get_object(Bucket=mail["stored"]["bucket"], Key=attachment["key"])
+            except ClientError as error:
+                if error_code(error) != "NoSuchKey":
+                    raise
+                raise Unusable("MailGone", "The attachment is not there any more.") from None
+            yield response["Body"].read()
+
+
+def _reports(attachment: bytes) -> Iterator[Report]:
+    """Yield what is a report; a picture or a signature is none, and nothing is wrong with that."""
+    for content in unpack(attachment):
+        beginning = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+        if beginning == b"<" or content.startswith((b"\xff\xfe", b"\xfe\xff")):
+            yield Report("dmarc", aggregate.rows(content))
+        elif beginning == b"{":
+            yield Report("tls", tls.rows(content))
+
+
+def _store(report: Report, origin: Mapping[str, Any], settings: Settings) -> bool:
+    """Store the rows of a report, and return whether they are new."""
+    first = report.rows[0]
+    name = "\n".join(str(first[it]) for it in ("reporter", "report_id", "domain", "begins_at"))
+    day = first["begins_at"][:10]
+    key = f"{report.kind}/day={day}/{hashlib.sha256(name.encode()).hexdigest()[:32]}.json.gz"
+    lines = "".join(json.dumps({**row, **origin}, ensure_ascii=False) + "\n" for row in report.rows)
+    content = gzip.compress(lines.encode(), mtime=0)
+    try:
+        _s3().put_object(Bucket=settings.bucket, Key=key, Body=content, IfNoneMatch="*")
+    except ClientError as error:
+        if error_code(error) != "PreconditionFailed":
+            raise
+        return False
+    if report.kind == "dmarc":
+        sums = {"Messages": _sum(report.rows), "Passed": _sum(it for it in report.rows if it["passed"])}
+        publish(settings.metrics_namespace, {"Domain": first["domain"]}, sums, at=_now())
+    logger.info("Stored", extra={"kind": report.kind, "rows": len(report.rows), "day": day})
+    return True
+
+
+def _sum(rows: Iterable[Mapping[str, Any]]) -> int:
+    return sum(row["messages"] for row in rows)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@cache
+def _settings() -> Settings:
+    try:
+        return Settings(
+            bucket=os.environ["BUCKET_NAME"],
+            dead_letter_queue_url=os.environ["DEAD_LETTER_QUEUE_URL"],
+            max_receive_count=int(os.environ["MAX_RECEIVE_COUNT"]),
+            name=os.environ["REPORTS_NAME"],
+            metrics_namespace=os.environ.get("METRICS_NAMESPACE") or "SesConstructs/DmarcReports",
+        )
+    except KeyError as missing:
+        raise RuntimeError(f"The environment variable {missing.args[0]} is not set.") from None
+
+
+def _client(service: str) -> Any:
+    return botocore.session.get_session().create_client(service, config=_CONFIG)
+
+
+@cache
+def _s3() -> S3Client:
+    return cast("S3Client", _client("s3"))
+
+
+@cache
+def _sqs() -> SQSClient:
+    """Made only when something has to be parked, which is seldom."""
+    return cast("SQSClient", _client("sqs"))

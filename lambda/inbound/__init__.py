@@ -1,0 +1,1 @@
+"""The inbound handler: stored mails from a queue to one event each."""
