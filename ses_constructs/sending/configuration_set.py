@@ -16,6 +16,7 @@ from aws_cdk.interfaces.aws_ses import ConfigurationSetReference
 
 from ses_constructs._kit.checks import fail
 from ses_constructs._kit.send_actions import SENDING, TEMPLATED
+from ses_constructs._kit.stacks import stack_around
 from ses_constructs.sending import options
 from ses_constructs.sending.cloud_watch_destination import CloudWatchEventDestination
 from ses_constructs.sending.event_bridge_destination import EventBridgeDestination
@@ -247,6 +248,7 @@ class SendingConfigurationSet(ses.ConfigurationSet, AnyConfigurationSet):
             **options.auto_validation(auto_validation),
             **options.vdm(engagement_metrics, optimized_shared_delivery),
         )
+        stack_around(self, parent=scope)
         self.removal_policy: RemovalPolicy = removal_policy
         """What becomes of the set when it leaves the stack."""
         self._reputation_metrics = reputation_metrics
