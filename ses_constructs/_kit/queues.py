@@ -47,7 +47,8 @@ def allow_topic_to_send(scope: Construct, queue: sqs.IQueue, topic: sns.ITopic) 
 def allow_rule_to_send(scope: Construct, queue: sqs.IQueue, rule_arn: str) -> Sequence[IDependable]:
     """Let one rule send to *queue*, and EventBridge use its key for rules of this account and region.
 
-    A queue in another stack lets in rules of this account and region, for it cannot name the one. Returned is what to wait for until it may, as far as it is in the stack.
+    A queue in another stack lets in rules of this account and region, for it cannot name the one. Returned is what to
+    wait for until it may, as far as it is in the stack.
     """
     any_rule = Stack.of(scope).format_arn(service="events", resource="rule", resource_name="*")
     return _allow(scope, queue, service="events.amazonaws.com", source=rule_arn, any_source=any_rule)

@@ -14,6 +14,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from ses_constructs._kit.checks import fail
+from ses_constructs._kit.keys import checked_key
 from ses_constructs._kit.topics import is_aws_managed
 from ses_constructs.sending.event_types import EventType
 from ses_constructs.sending.subscriptions import Subscriptions, event_filter, https_endpoint
@@ -84,6 +85,8 @@ class AnymailSubscription(Construct):
             fail(self, "webhook", f"must be one of {', '.join(get_args(Webhook))}", webhook)
         if webhook == "inbound" and events is not None:
             fail(self, "events", "must not be given for the webhook inbound, which gets mail", events)
+        if encryption_key is not None:
+            checked_key(self, "encryption_key", encryption_key)
         if credentials is None:
             credentials = self._credentials(encryption_key)
         self.credentials: secretsmanager.ISecret = credentials

@@ -17,6 +17,7 @@ from constructs import DependencyGroup
 
 from ses_constructs._kit.alarms import make_alarm
 from ses_constructs._kit.checks import fail
+from ses_constructs._kit.keys import checked_key
 from ses_constructs._kit.queues import DeadLetters, allow_rule_to_send, check_queue
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sqs as sqs
     from aws_cdk.interfaces.aws_events import IRuleRef
     from constructs import Construct
+
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+_TARGETS = 5
 
 
 class SesEventRule(events.Rule):
@@ -59,6 +63,9 @@ class SesEventRule(events.Rule):
             source=[source], detail_type=list(detail_types), detail=dict(detail) if detail is not None else None
         )
         super().__init__(scope, id, description=description, event_bus=event_bus, event_pattern=self._pattern)
+        if encryption_key is not None:
+            checked_key(self, "encryption_key", encryption_key)
+        self._targets = 0
         self._bus = event_bus
         self._encryption_key = encryption_key
         self._alarm_actions = alarm_actions
@@ -94,6 +101,16 @@ class SesEventRule(events.Rule):
     def dead_letter_alarm(self) -> cloudwatch.Alarm | None:
         """Goes off when there is anything in :attr:`dead_letter_queue`."""
         return self._dead_letters.alarm if self._dead_letters is not None else None
+
+    def add_target(self, target: events.IRuleTarget | None = None) -> None:
+        """Send the events to a target of the CDK, of any kind, with the retries and the dead letters that it has.
+
+        :raises ValueError: for a sixth target, which EventBridge refuses.
+        """
+        if self._targets == _TARGETS:
+            fail(self, "the rule", f"can have at most {_TARGETS} targets", self._targets + 1)
+        self._targets += 1
+        super().add_target(target)
 
     def add_queue(self, queue: sqs.IQueue, *, dead_letter_queue: sqs.IQueue | None = None) -> None:
         """Send the events to an SQS queue: to this rule its policy and the policy of its key are opened, no further.

@@ -219,9 +219,10 @@ def test_whoever_may_query_reads_events_and_writes_results_and_nothing_else(made
 
 
 def test_each_fault_has_an_alarm_that_tells_somebody(made: Synthesised) -> None:
-    alarms = {
-        it["Properties"]["MetricName"]: it["Properties"] for it in made.resources("AWS::CloudWatch::Alarm").values()
-    }
+    found = [it["Properties"] for it in made.resources("AWS::CloudWatch::Alarm").values()]
+    (topic,) = made.resources("AWS::SNS::Topic")
+    assert all(it["AlarmActions"] == [{"Ref": topic}] for it in found)
+    alarms = {it["MetricName"]: it for it in found if "MetricName" in it}
     assert set(alarms) == {
         "DeliveryToS3.Success",
         "DeliveryToS3.DataFreshness",
@@ -229,8 +230,11 @@ def test_each_fault_has_an_alarm_that_tells_somebody(made: Synthesised) -> None:
         "IncomingLogEvents",
         "ThrottledRecords",
     }
-    (topic,) = made.resources("AWS::SNS::Topic")
-    assert all(it["AlarmActions"] == [{"Ref": topic}] for it in alarms.values())
+    # Without its key the stream takes nothing at all, and none of the others sees it.
+    (faults,) = [it["Metrics"] for it in found if "Metrics" in it]
+    names = {it["MetricStat"]["Metric"]["MetricName"] for it in faults if "MetricStat" in it}
+    assert names == {"KMSKeyAccessDenied", "KMSKeyDisabled", "KMSKeyInvalidState", "KMSKeyNotFound"}
+    assert [it["Expression"] for it in faults if "Expression" in it] == ["SUM(METRICS())"]
     assert alarms["DeliveryToS3.Success"]["ComparisonOperator"] == "LessThanThreshold"
     (log_group,) = made.resources("AWS::Logs::LogGroup")
     assert destination(made)["CloudWatchLoggingOptions"]["LogGroupName"] == {"Ref": log_group}

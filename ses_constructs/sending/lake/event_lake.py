@@ -53,7 +53,7 @@ class EventLake(Construct):
     """Keep every event for good, in a form that can be asked.
 
     Defines: a key, a bucket, a delivery stream with its role and its log of errors, a Glue database and table, an
-    Athena workgroup with saved queries, and five alarms. Configuration sets publish to it by
+    Athena workgroup with saved queries, and six alarms. Configuration sets publish to it by
     :meth:`SendingConfigurationSet.publish_to_firehose`; several may share one.
     """
 
@@ -140,7 +140,7 @@ class EventLake(Construct):
         self.alarms: Mapping[str, cloudwatch.Alarm] = stream_alarms(
             Construct(self, "Alarms"), self.stream, self.log_group, freshness=freshness, actions=alarm_actions
         )
-        """``Delivery``, ``Freshness``, ``Conversion``, ``Errors`` and ``Throttling``, each an alarm of that name."""
+        """``Delivery``, ``Freshness``, ``Conversion``, ``Key``, ``Errors`` and ``Throttling``: alarms by name."""
 
     def grant_query(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let *grantee* run queries on the events in the workgroup, and read the results.
