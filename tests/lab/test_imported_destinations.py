@@ -34,7 +34,17 @@ def test_a_stack_of_imported_resources_deploys_and_events_arrive(ses_lab: Lab, t
         TopicArn=topic_arn, AttributeName="Policy", AttributeValue=allow_ses(topic_arn, "sns:Publish")
     )
     bus_arn = session.client("events").create_event_bus(Name=f"b-{unique}")["EventBusArn"]
-    urls = {name: session.client("sqs").create_queue(QueueName=f"{name}-{unique}")["QueueUrl"] for name in ("q", "dlq")}
+    urls = {
+        name: session.client("sqs").create_queue(QueueName=f"{name}-{unique}")["QueueUrl"]
+        for name in ("q", "dlq", "far")
+    }
+    # What another team has behind its bus.
+    pattern = json.dumps({"source": ["aws.ses"]})
+    session.client("events").put_rule(Name=f"far-{unique}", EventBusName=f"b-{unique}", EventPattern=pattern)
+    far_arn = f"arn:aws:sqs:{ses_lab.region}:{ses_lab.account}:far-{unique}"
+    session.client("events").put_targets(
+        Rule=f"far-{unique}", EventBusName=f"b-{unique}", Targets=[{"Id": "queue", "Arn": far_arn}]
+    )
     trust = {
         "Version": "2012-10-17",
         "Statement": [
@@ -86,4 +96,13 @@ def test_a_stack_of_imported_resources_deploys_and_events_arrive(ses_lab: Lab, t
     )
     (event,) = [json.loads(message["Body"]) for message in received]
     assert (event["eventType"], event["mail"]["messageId"]) == ("Bounce", sent["MessageId"])
+    received = ses_lab.wait_for(
+        lambda: session.client("sqs").receive_message(QueueUrl=urls["far"]).get("Messages"),
+        timeout=15,
+        describe="the bounce behind the other bus",
+    )
+    (forwarded,) = [json.loads(message["Body"]) for message in received]
+    assert (forwarded["detail-type"], forwarded["detail"]) == ("Email Bounced", event)
     ses_lab.delete_stack("ImportedDestinations")
+    assert session.client("sns").get_topic_attributes(TopicArn=topic_arn)["Attributes"]["KmsMasterKeyId"] == key_arn
+    assert session.client("events").describe_event_bus(Name=f"b-{unique}")["Arn"] == bus_arn
