@@ -77,8 +77,8 @@ class AnymailSubscription(Construct):
         :param encryption_key: customer managed key for a new secret and a new dead-letter queue. Default: Secrets
             Manager's own for the secret; for the queue the topic's if it is known, else a new one.
         :param alarm_actions: what the alarm on undelivered messages does. Default: nothing, it is only seen.
-        :raises ValueError: for a URL that is not https, or has a user name in it, an unknown webhook, or events with
-            the webhook inbound.
+        :raises ValueError: for a URL that is not https, or has a user name in it, an unknown webhook, events with the
+            webhook inbound, an AWS managed key or an alias.
         """
         super().__init__(scope, id)
         if webhook not in get_args(Webhook):

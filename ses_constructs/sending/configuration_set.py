@@ -108,8 +108,9 @@ class AnyConfigurationSet(MeasuredConfigurationSet):
         :param encryption_key: customer managed key for the new topic, or the one that encrypts *topic* if the CDK
             cannot see it there; SES is allowed to use it. Default: a new key, with the new topic.
         :param alarm_actions: what the alarm on undelivered messages does, if there are subscriptions. Default: nothing.
-        :raises ValueError: for a plain string or an unknown event type as events, a FIFO topic or one that is
-            encrypted with an AWS managed key (SES can publish to neither), or an eleventh destination.
+        :raises ValueError: for a plain string or an unknown event type as events, a topic that SES cannot publish to (a
+            FIFO topic, one of another region, or one that is encrypted with an AWS managed key), an alias as
+            encryption_key, or an eleventh destination.
         """
         self._count_destination()
         return SnsEventDestination(
@@ -131,7 +132,8 @@ class AnyConfigurationSet(MeasuredConfigurationSet):
         :param encryption_key: customer managed key for the dead-letter queue of the rule, if one is made; EventBridge
             is allowed to use it. Default: a new key, with the queue.
         :param alarm_actions: what the alarms of the rule do. Default: nothing, they are only seen.
-        :raises ValueError: for a plain string or an unknown event type as events, or an eleventh destination.
+        :raises ValueError: for a plain string or an unknown event type as events, an AWS managed key or an alias, or an
+            eleventh destination.
         """
         self._count_destination()
         return EventBridgeDestination(
@@ -150,11 +152,12 @@ class AnyConfigurationSet(MeasuredConfigurationSet):
 
         :param id: id of the destination in this construct, for a second one.
         :param events: the event types to publish.
-        :param stream: your delivery stream, written to directly (no Kinesis or MSK source), in the same region.
+        :param stream: your delivery stream, written to directly (no Kinesis or MSK source), in the same account and
+            region.
         :param lake: the lake whose stream it is to be; several configuration sets may share one. Default, without a
             stream: a new :class:`EventLake`.
         :raises ValueError: for a plain string or an unknown event type as events, a stream together with a lake, a
-            stream with a source of its own, or an eleventh destination.
+            stream with a source of its own or of another account or region, or an eleventh destination.
         """
         self._count_destination()
         return FirehoseEventDestination(self, id, events=events, stream=stream, lake=lake)

@@ -42,6 +42,9 @@ class SnsEventDestination(ses.ConfigurationSetEventDestination):
     the permission for this topic alone, and where a message goes that SNS could not deliver: one dead-letter queue for
     all of them, encrypted, with an alarm, unless you pass yours. When SES gets to know a topic, it publishes a message
     that is no event but plain text, ``Successfully validated SNS topic ...``; a subscription with a filter skips it.
+
+    Topic, key and queues may be in another stack, which is deployed first and whose policies cannot name what comes
+    after: topic and key let in the configuration sets of this account and region, the queues its topics.
     """
 
     def __init__(

@@ -206,7 +206,7 @@ def test_whoever_may_query_reads_events_and_writes_results_and_nothing_else(made
     (bucket,) = made.resources("AWS::S3::Bucket")
     writing = {"s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}
     assert allowed(made, "AnalystDefaultPolicy", "s3") == {
-        f"${{{bucket}.Arn}}": {"s3:GetBucketLocation", "s3:ListBucket"},
+        f"${{{bucket}.Arn}}": {"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"},
         f"${{{bucket}.Arn}}/events/*": {"s3:GetObject"},
         f"${{{bucket}.Arn}}/results/*": {"s3:GetObject", *writing},
     }

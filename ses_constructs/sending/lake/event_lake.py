@@ -154,7 +154,9 @@ class EventLake(Construct):
         prefixes = [f"{EVENTS}*", *([f"{RESULTS}*"] if results else [])]
         acknowledge_objects(grantee.grant_principal, [events, *results])
         self.encryption_key.grant(grantee, "kms:Decrypt", *(["kms:GenerateDataKey"] if results else []))
-        self._grant(grantee, ["s3:GetBucketLocation"], [self.bucket.bucket_arn])
+        # https://docs.aws.amazon.com/athena/latest/ug/s3-permissions.html
+        listing = ["s3:ListBucketMultipartUploads"] if results else []
+        self._grant(grantee, ["s3:GetBucketLocation", *listing], [self.bucket.bucket_arn])
         self._grant(
             grantee, ["s3:ListBucket"], [self.bucket.bucket_arn], conditions={"StringLike": {"s3:prefix": prefixes}}
         )
