@@ -1,6 +1,7 @@
 """What becomes of each kind of destination when it is added, changed, renamed and taken away, with mail between."""
 
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ class Changing:
         self.domain = f"c{uuid.uuid4().hex[:8]}.example.com"
         self.ses: Any = lab.session().client("sesv2")
 
-    def deploy(self, *, faulty: bool = False, **ids: str) -> dict[str, Any]:
+    def deploy(self, ids: Mapping[str, str], *, faulty: bool = False) -> dict[str, Any]:
         """Deploy with a destination of each kind under its id; return what SES has then, by kind."""
         out = self._place / uuid.uuid4().hex
         app = cdk.App(outdir=str(out))
@@ -92,19 +93,19 @@ class Changing:
 def test_every_kind_is_added_renamed_and_taken_away_and_the_others_never_notice(ses_lab: Lab, tmp_path: Path) -> None:
     changing = Changing(ses_lab, tmp_path)
     ids = {"cloud_watch": "CloudWatch", "sns": "Sns", "event_bridge": "EventBridge", "firehose": "Firehose"}
-    assert changing.deploy() == {}
+    assert changing.deploy({}) == {}
     given: dict[str, str] = {}
     for kind, id in ids.items():  # one by one
         before = changing.found()
         given[kind] = id
-        found = changing.deploy(**given)
+        found = changing.deploy(given)
         assert set(found) == set(given)
         assert {other: found[other] for other in before} == before
         assert changing.told() == dict.fromkeys(given)
     for kind in ids:
         before = changing.found()
         given[kind] = f"Renamed{given[kind]}"
-        found = changing.deploy(**given)
+        found = changing.deploy(given)
         assert found[kind]["Name"] != before[kind]["Name"]
         assert {other: it for other, it in found.items() if other != kind} == {
             other: it for other, it in before.items() if other != kind
@@ -112,7 +113,7 @@ def test_every_kind_is_added_renamed_and_taken_away_and_the_others_never_notice(
         assert changing.told() == dict.fromkeys(given)
     for kind in ids:
         del given[kind]
-        assert set(changing.deploy(**given)) == set(given)
+        assert set(changing.deploy(given)) == set(given)
         assert changing.told() == dict.fromkeys(given)
     ses_lab.delete_stack(STACK)
 
@@ -124,15 +125,15 @@ def test_a_failing_update_brings_every_destination_back(ses_lab: Lab, tmp_path: 
     ]:
         changing.ses.create_email_identity(EmailIdentity="taken.example.com")
     ids = {kind: kind.title().replace("_", "") for kind in KINDS.values()}
-    before = changing.deploy(**ids)
+    before = changing.deploy(ids)
     renamed = {kind: f"Renamed{id}" for kind, id in ids.items()}
     with pytest.raises(LabError, match=r"taken\.example\.com"):
-        changing.deploy(faulty=True, **renamed)
+        changing.deploy(renamed, faulty=True)
     assert changing.found() == before
     assert changing.told() == dict.fromkeys(ids)
-    assert set(changing.deploy(**renamed)) == set(ids)  # and the next update goes through
+    assert set(changing.deploy(renamed)) == set(ids)  # and the next update goes through
     assert changing.told() == dict.fromkeys(ids)
     with pytest.raises(LabError, match=r"taken\.example\.com"):
-        changing.deploy(faulty=True)
+        changing.deploy({}, faulty=True)
     assert changing.told() == dict.fromkeys(ids)
     ses_lab.delete_stack(STACK)

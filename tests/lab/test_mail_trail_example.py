@@ -78,7 +78,7 @@ class Deployed:
         """What SES told of a message, by event type, once it has told all of these."""
 
         def seen() -> dict[str, Json] | None:
-            found = {it.event_type: it.document for it in self.lab.events() if it.message_id == message_id}
+            found = {it.event_type: dict(it.document) for it in self.lab.events() if it.message_id == message_id}
             return found if set(types) <= set(found) else None
 
         return self.lab.wait_for(seen, timeout=10, describe=f"{types} of {message_id}")
