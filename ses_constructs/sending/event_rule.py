@@ -42,7 +42,7 @@ class SesEventRule(events.Rule):
     you pass yours. EventBridge tries for 24 hours and up to 185 times, the most that it offers. ``add_target`` takes
     any other target of the CDK, with the retries and the dead-letter queue that you give to it.
 
-    Defines: the rule, and an alarm for invocations that failed for good, whatever the target.
+    Defines: the rule, and an alarm for events that are lost, whatever the target.
     """
 
     def __init__(
@@ -76,21 +76,11 @@ class SesEventRule(events.Rule):
         self.failure_alarm: cloudwatch.Alarm = make_alarm(
             self,
             "FailureAlarm",
-            metric=cloudwatch.Metric(
-                namespace="AWS/Events",
-                metric_name="FailedInvocations",
-                # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
-                dimensions_map={
-                    **({"EventBusName": event_bus.event_bus_name} if event_bus is not None else {}),
-                    "RuleName": self.rule_name,
-                },
-                period=Duration.minutes(1),
-                statistic="Sum",
-            ),
+            metric=self._losses(),
             description="SES events could not be delivered to a target: look for its permissions, and at dead letters.",
             actions=alarm_actions,
         )
-        """Goes off when a target could not be invoked and will not be tried again."""
+        """Goes off when an event is lost: not to be delivered for good, and in no dead-letter queue."""
 
     @property
     def dead_letter_queue(self) -> sqs.IQueue | None:
@@ -187,6 +177,24 @@ class SesEventRule(events.Rule):
             description="Events of SES, for replay",
             event_pattern=self._pattern,
             retention=retention,
+        )
+
+    def _losses(self) -> cloudwatch.MathExpression:
+        # The first does not count what goes to a dead-letter queue, and the second what cannot even go there:
+        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+        names = ("FailedInvocations", "InvocationsFailedToBeSentToDlq")
+        bus = {"EventBusName": self._bus.event_bus_name} if self._bus is not None else {}
+        metrics: dict[str, cloudwatch.IMetric] = {
+            f"lost{number}": cloudwatch.Metric(
+                namespace="AWS/Events",
+                metric_name=name,
+                dimensions_map={**bus, "RuleName": self.rule_name},
+                statistic="Sum",
+            )
+            for number, name in enumerate(names)
+        }
+        return cloudwatch.MathExpression(
+            expression="SUM(METRICS())", using_metrics=metrics, label="Lost events", period=Duration.minutes(1)
         )
 
     def _dead_letter_queue(self, given: sqs.IQueue | None) -> sqs.IQueue:
