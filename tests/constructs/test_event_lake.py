@@ -315,7 +315,6 @@ def test_a_stream_and_a_lake_exclude_each_other(stack: cdk.Stack) -> None:
         ({"removal_policy": cdk.RemovalPolicy.SNAPSHOT}, "removal_policy must be among"),
         ({"database_name": "Our-Database"}, "database_name must be 1 to 255 lower-case letters, digits and _, got"),
     ],
-    ids=str,
 )
 def test_what_aws_would_refuse_is_refused_with_the_value(given: dict[str, Any], message: str) -> None:
     stack = cdk.Stack(cdk.App(), "Mail")
