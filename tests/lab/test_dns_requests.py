@@ -155,11 +155,11 @@ def test_a_writer_who_is_faster_loses_nothing(zone: Zone, monkeypatch: pytest.Mo
     theirs = {"Type": "TXT", "TTL": 900, "ResourceRecords": [{"Value": SPF}, {"Value": '"MS=ms1234"'}]}
     calls = []
 
-    def slow(*arguments: Any) -> Any:
+    def slow(*arguments: Any, **options: Any) -> Any:
         calls.append(arguments)
         if len(calls) == 1:
             zone.write(theirs)
-        return merge(*arguments)
+        return merge(*arguments, **options)
 
     monkeypatch.setattr("custom_resources.shared_spf.merge", slow)
     SpfTerms().create(request("Create", term(zone)))
