@@ -196,6 +196,10 @@ def test_the_data_and_their_key_stay_unless_the_user_says_otherwise(made: Synthe
     destroyed = synthesise(lambda stack: EventLake(stack, "Lake", removal_policy=cdk.RemovalPolicy.DESTROY))
     for kind in ("AWS::S3::Bucket", "AWS::KMS::Key"):
         assert destroyed.only(kind)["DeletionPolicy"] == "Delete"
+    assert "Custom::SesEmptyBucket" not in {it["Type"] for it in made.template["Resources"].values()}
+    (emptying,) = destroyed.resources("Custom::SesEmptyBucket")
+    for writer in ("AWS::KinesisFirehose::DeliveryStream", "AWS::Athena::WorkGroup"):
+        assert emptying in destroyed.only(writer)["DependsOn"]  # so it is gone when the bucket is emptied
 
 
 def test_whoever_may_query_reads_events_and_writes_results_and_nothing_else(made: Synthesised) -> None:
@@ -215,9 +219,10 @@ def test_whoever_may_query_reads_events_and_writes_results_and_nothing_else(made
 
 
 def test_each_fault_has_an_alarm_that_tells_somebody(made: Synthesised) -> None:
-    alarms = {
-        it["Properties"]["MetricName"]: it["Properties"] for it in made.resources("AWS::CloudWatch::Alarm").values()
-    }
+    found = [it["Properties"] for it in made.resources("AWS::CloudWatch::Alarm").values()]
+    (topic,) = made.resources("AWS::SNS::Topic")
+    assert all(it["AlarmActions"] == [{"Ref": topic}] for it in found)
+    alarms = {it["MetricName"]: it for it in found if "MetricName" in it}
     assert set(alarms) == {
         "DeliveryToS3.Success",
         "DeliveryToS3.DataFreshness",
@@ -225,8 +230,11 @@ def test_each_fault_has_an_alarm_that_tells_somebody(made: Synthesised) -> None:
         "IncomingLogEvents",
         "ThrottledRecords",
     }
-    (topic,) = made.resources("AWS::SNS::Topic")
-    assert all(it["AlarmActions"] == [{"Ref": topic}] for it in alarms.values())
+    # Without its key the stream takes nothing at all, and none of the others sees it.
+    (faults,) = [it["Metrics"] for it in found if "Metrics" in it]
+    names = {it["MetricStat"]["Metric"]["MetricName"] for it in faults if "MetricStat" in it}
+    assert names == {"KMSKeyAccessDenied", "KMSKeyDisabled", "KMSKeyInvalidState", "KMSKeyNotFound"}
+    assert [it["Expression"] for it in faults if "Expression" in it] == ["SUM(METRICS())"]
     assert alarms["DeliveryToS3.Success"]["ComparisonOperator"] == "LessThanThreshold"
     (log_group,) = made.resources("AWS::Logs::LogGroup")
     assert destination(made)["CloudWatchLoggingOptions"]["LogGroupName"] == {"Ref": log_group}
@@ -245,7 +253,7 @@ def test_the_users_own_bucket_key_database_and_workgroup_are_used_and_none_is_ma
     assert allowed(own, "LakeStreamPolicy", "kms") == {KEY_ARN: {"kms:Decrypt", "kms:GenerateDataKey"}}
     # Where a workgroup of theirs puts results is not known here.
     assert allowed(own, "AnalystDefaultPolicy", "s3") == {
-        bucket: {"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"},
+        bucket: {"s3:GetBucketLocation", "s3:ListBucket"},
         f"{bucket}/events/*": {"s3:GetObject"},
     }
     assert allowed(own, "AnalystDefaultPolicy", "kms") == {KEY_ARN: {"kms:Decrypt"}}
@@ -304,6 +312,7 @@ def test_a_stream_and_a_lake_exclude_each_other(stack: cdk.Stack) -> None:
         ({"freshness_threshold": cdk.Duration.minutes(15)}, "freshness_threshold must be longer than"),
         ({"scan_limit": cdk.Size.mebibytes(9)}, "scan_limit must be at least 10 MB, got"),
         ({"scan_limit": cdk.Size.gibibytes(1), "workgroup_name": "ours"}, "scan_limit is for a new workgroup"),
+        ({"removal_policy": cdk.RemovalPolicy.SNAPSHOT}, "removal_policy must be among"),
         ({"database_name": "Our-Database"}, "database_name must be 1 to 255 lower-case letters, digits and _, got"),
     ],
 )
@@ -319,9 +328,13 @@ def test_the_retention_of_the_users_bucket_is_theirs(stack: cdk.Stack) -> None:
         EventLake(stack, "Lake", bucket=bucket, retention=cdk.Duration.days(10))
 
 
-def test_an_aws_managed_key_is_refused(stack: cdk.Stack) -> None:
-    key = kms.Alias.from_alias_name(stack, "Key", "alias/aws/s3")
-    with pytest.raises(ValueError, match="encryption_key must be a customer managed key"):
+@pytest.mark.parametrize(
+    ("alias", "rule"),
+    [("alias/aws/s3", "must be a customer managed key"), ("alias/ours", "must be a key, not its alias")],
+)
+def test_a_key_on_which_nothing_can_be_granted_is_refused(stack: cdk.Stack, alias: str, rule: str) -> None:
+    key = kms.Alias.from_alias_name(stack, "Key", alias)
+    with pytest.raises(ValueError, match=f"Mail/Lake: encryption_key {rule}"):
         EventLake(stack, "Lake", encryption_key=key)
 
 

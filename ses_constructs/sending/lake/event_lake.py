@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/athena/latest/ug/workgroups-settings.html.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, Names, RemovalPolicy, Size, Stack
@@ -19,9 +18,20 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from ses_constructs._kit.athena import RESULTS, day_projection, grant_query, make_workgroup, save_queries
-from ses_constructs._kit.checks import fail, is_token
-from ses_constructs._kit.topics import is_aws_managed
+from ses_constructs._kit.athena import (
+    HORIZON,
+    RESULT_RETENTION,
+    RESULTS,
+    check_names_and_limit,
+    check_whole_days,
+    day_projection,
+    grant_query,
+    make_workgroup,
+    save_queries,
+)
+from ses_constructs._kit.buckets import make_bucket
+from ses_constructs._kit.checks import check_removal_policy, fail
+from ses_constructs._kit.keys import checked_key
 from ses_constructs.sending.lake import schema
 from ses_constructs.sending.lake.alarms import stream_alarms
 from ses_constructs.sending.lake.queries import QUERIES
@@ -33,24 +43,18 @@ if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
 
 _RETENTION = Duration.days(400)  # thirteen months: a month and the same month a year before
-_ERROR_RETENTION = Duration.days(30)  # with _RESULT_RETENTION, what an erasure may wait for
-_RESULT_RETENTION = Duration.days(7)
+_ERROR_RETENTION = Duration.days(30)  # with RESULT_RETENTION, what an erasure may wait for
 _INTERVAL = Duration.minutes(15)  # Firehose's longest: few large objects are what makes Athena fast and cheap
 _FRESHNESS = Duration.hours(1)
-_SCAN_LIMIT = Size.gibibytes(10)
-_LEAST_SCAN_LIMIT = 10_000_000  # https://docs.aws.amazon.com/athena/latest/APIReference/API_WorkGroupConfiguration.html
-# How far back a query looks in a bucket whose retention is not known here: ten years.
-_HORIZON = Duration.days(3653)
 # The CDK brings a mapping of Firehose's addresses for streams that write into a VPC. Unused, validation warns of it.
 _ADDRESSES = "@aws-cdk--aws-kinesisfirehose.CidrBlocks"
-_DATABASE_NAME = re.compile(r"[a-z0-9_]{1,255}")
 
 
 class EventLake(Construct):
     """Keep every event for good, in a form that can be asked.
 
     Defines: a key, a bucket, a delivery stream with its role and its log of errors, a Glue database and table, an
-    Athena workgroup with saved queries, and five alarms. Configuration sets publish to it by
+    Athena workgroup with saved queries, and six alarms. Configuration sets publish to it by
     :meth:`SendingConfigurationSet.publish_to_firehose`; several may share one.
     """
 
@@ -88,14 +92,15 @@ class EventLake(Construct):
             *buffering_interval*. Default: an hour.
         :param alarm_actions: what all the alarms do. Default: nothing, they are only seen.
         :param removal_policy: what becomes of the new bucket and the new key when they leave the stack. Default: both
-            are kept. CloudFormation deletes a bucket only when it is empty, also with ``DESTROY``.
+            are kept. With ``DESTROY`` the bucket goes with all that is in it, for which a function empties it.
         :raises ValueError: for retention together with bucket or not in whole days, scan_limit together with
-            workgroup_name, a value out of its range, an AWS managed key, or a database name that Athena cannot write
-            without quotes (lower-case letters, digits and ``_``).
+            workgroup_name, a value out of its range, an AWS managed key or the alias of a key, a database name that
+            Athena cannot write without quotes (lower-case letters, digits and ``_``), or a snapshot as removal_policy.
         """
         super().__init__(scope, id)
         interval = buffering_interval if buffering_interval is not None else _INTERVAL
         freshness = freshness_threshold if freshness_threshold is not None else _FRESHNESS
+        check_removal_policy(self, removal_policy)
         self._check(bucket, encryption_key, database_name, workgroup_name, retention, scan_limit)
         self._check_times(retention, interval, freshness)
         known_key = encryption_key if encryption_key is not None or bucket is None else bucket.encryption_key
@@ -110,7 +115,7 @@ class EventLake(Construct):
         name = Names.unique_resource_name(self, max_length=120, separator="_").lower()
         self.database_name: str = database_name if database_name is not None else self._database(name)
         """The Glue database."""
-        horizon = _HORIZON if bucket is not None else retention if retention is not None else _RETENTION
+        horizon = HORIZON if bucket is not None else retention if retention is not None else _RETENTION
         self.table: glue.CfnTable = self._table(horizon)
         """The Glue table, ``ses_events``."""
         self.log_group: logs.LogGroup = logs.LogGroup(
@@ -120,12 +125,13 @@ class EventLake(Construct):
         self.stream: firehose.DeliveryStream = self._stream(interval, keep_raw=keep_raw)
         """The delivery stream that configuration sets publish to."""
         self._makes_results = workgroup_name is None
-        self.workgroup_name: str = (
-            workgroup_name
-            if workgroup_name is not None
-            else self._workgroup(name, scan_limit if scan_limit is not None else _SCAN_LIMIT)
-        )
+        self.workgroup_name: str = workgroup_name if workgroup_name is not None else self._workgroup(name, scan_limit)
         """The Athena workgroup."""
+        if bucket is None:
+            # What writes into the bucket goes before it is emptied.
+            for writer in (self.stream, self.node.try_find_child("Workgroup")):
+                if writer is not None:
+                    writer.node.add_dependency(self.bucket)
         self.queries: Mapping[str, athena.CfnNamedQuery] = save_queries(
             self, QUERIES, database_name=self.database_name, workgroup_name=self.workgroup_name
         )
@@ -133,7 +139,7 @@ class EventLake(Construct):
         self.alarms: Mapping[str, cloudwatch.Alarm] = stream_alarms(
             Construct(self, "Alarms"), self.stream, self.log_group, freshness=freshness, actions=alarm_actions
         )
-        """``Delivery``, ``Freshness``, ``Conversion``, ``Errors`` and ``Throttling``, each an alarm of that name."""
+        """``Delivery``, ``Freshness``, ``Conversion``, ``Key``, ``Errors`` and ``Throttling``: alarms by name."""
 
     def grant_query(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let *grantee* run queries on the events in the workgroup, and read the results.
@@ -164,20 +170,12 @@ class EventLake(Construct):
     ) -> None:
         if bucket is not None and retention is not None:
             fail(self, "retention", "is for a new bucket; yours has a life cycle of its own", retention.to_string())
-        if workgroup_name is not None and scan_limit is not None:
-            fail(self, "scan_limit", "is for a new workgroup; yours has a limit of its own", workgroup_name)
-        if scan_limit is not None and not scan_limit.is_unresolved() and scan_limit.to_bytes() < _LEAST_SCAN_LIMIT:
-            fail(self, "scan_limit", "must be at least 10 MB", scan_limit.to_bytes())
-        if encryption_key is not None and is_aws_managed(encryption_key.key_arn):
-            fail(self, "encryption_key", "must be a customer managed key", encryption_key.key_arn)
-        if database_name is not None and not is_token(database_name) and not _DATABASE_NAME.fullmatch(database_name):
-            fail(self, "database_name", "must be 1 to 255 lower-case letters, digits and _", database_name)
+        check_names_and_limit(self, database_name, workgroup_name, scan_limit)
+        if encryption_key is not None:
+            checked_key(self, "encryption_key", encryption_key)
 
     def _check_times(self, retention: Duration | None, interval: Duration, freshness: Duration) -> None:
-        if retention is not None and not retention.is_unresolved():
-            seconds = retention.to_seconds()
-            if seconds == 0 or seconds % 86_400:
-                fail(self, "retention", "must be whole days, at least one", retention.to_string())
+        check_whole_days(self, "retention", retention)
         if interval.is_unresolved() or freshness.is_unresolved():
             return
         # https://docs.aws.amazon.com/firehose/latest/APIReference/API_BufferingHints.html
@@ -197,22 +195,16 @@ class EventLake(Construct):
 
     def _bucket(self, retention: Duration, removal_policy: RemovalPolicy) -> s3.Bucket:
         # Without versions: Firehose never writes a name twice, and what is erased must not stay as a version.
-        return s3.Bucket(
+        return make_bucket(
             self,
             "Bucket",
-            encryption=s3.BucketEncryption.KMS,
             encryption_key=self.encryption_key,
-            bucket_key_enabled=True,
-            enforce_ssl=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            lifecycle_rules=[
-                s3.LifecycleRule(id="Uploads", abort_incomplete_multipart_upload_after=Duration.days(1)),
-                s3.LifecycleRule(id="Events", prefix=EVENTS, expiration=retention),
-                s3.LifecycleRule(id="Errors", prefix=ERRORS, expiration=_ERROR_RETENTION),
-                s3.LifecycleRule(id="Raw", prefix=RAW, expiration=_ERROR_RETENTION),
-                s3.LifecycleRule(id="Results", prefix=RESULTS, expiration=_RESULT_RETENTION),
-            ],
+            expirations={
+                EVENTS: retention,
+                ERRORS: _ERROR_RETENTION,
+                RAW: _ERROR_RETENTION,
+                RESULTS: RESULT_RETENTION,
+            },
             removal_policy=removal_policy,
         )
 
@@ -287,7 +279,7 @@ class EventLake(Construct):
         )
         return stream
 
-    def _workgroup(self, name: str, scan_limit: Size) -> str:
+    def _workgroup(self, name: str, scan_limit: Size | None) -> str:
         return make_workgroup(
             self,
             "Workgroup",
