@@ -44,6 +44,7 @@ logger.setLevel(logging.INFO)
 
 _CONFIG = Config(connect_timeout=2, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
 _METRICS = ("Reports", "Repeats", "NoReport", "Parked", "Retried")
+_MOST_ATTACHMENTS = 9  # a mail of a report has one; of more than ten, the event may not have all
 MOST_ATTACHMENT_BYTES = 10 * 1024 * 1024
 """Of a report as it comes, packed; the list of files alone of a larger zip file could fill the memory."""
 
@@ -96,7 +97,10 @@ def _store_reports(body: str, settings: Settings, counts: dict[str, int]) -> Non
     problem: Unusable | None = None
     is_report = False
     left = MOST_BYTES
-    for attachment in mail.get("attachments") or []:
+    attachments = mail.get("attachments") or []
+    if len(attachments) > _MOST_ATTACHMENTS:
+        problem = Unusable("TooManyFiles", f"The mail has more than {_MOST_ATTACHMENTS} attachments.")
+    for attachment in attachments[:_MOST_ATTACHMENTS]:
         try:
             for content in unpack(_content(attachment, mail["stored"]["bucket"]), left):
                 left -= len(content)

@@ -252,6 +252,7 @@ def test_what_the_user_brings_is_used(own: Synthesised) -> None:
     assert len(own.resources("AWS::SQS::Queue")) == 4  # two of the mailbox
     allowed = statements(own, "ReportsFunction")
     assert {it.rpartition("}")[2] for it in allowed["s3:GetObject"]} == {"/reports/parsed/*"}
+    assert KEY_ARN in allowed["kms:GenerateDataKey"]
     analyst = statements(own, "Analyst")
     assert "s3:PutObject" not in analyst  # results are where the workgroup says
     assert analyst["kms:Decrypt"] == {KEY_ARN}
@@ -293,8 +294,11 @@ def test_resources_that_exclude_each_other_are_refused(stack: cdk.Stack) -> None
     mailbox = InboundMailbox(stack, "Mailbox", rule_set=rules, recipients=[ADDRESS])
     queue = sqs.Queue(stack, "Queue")
     bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "our-rows")
+    other = cdk.Stack(stack, "Other")
+    elsewhere = InboundMailbox(other, "Mailbox", rule_set=ActiveReceiptRuleSet(other, "Rules"), recipients=[ADDRESS])
     refused: list[tuple[dict[str, Any], str]] = [
         ({"mailbox": mailbox, "rule_set": rules}, "rule_set and mailbox must be one or the other, got 'both'"),
+        ({"mailbox": elsewhere}, "mailbox must be in the same stack"),
         ({"mailbox": mailbox, "queue": queue}, "queue and dead_letter_queue must be given together"),
         ({"mailbox": mailbox, "bucket": bucket, "retention": cdk.Duration.days(1)}, "retention is for a new"),
     ]

@@ -116,6 +116,8 @@ def test_a_hostile_report_is_set_aside_with_its_reason_and_the_next_one_is_read(
     entities = b'<!DOCTYPE f [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><feedback>&b;</feedback>'
     report(ses_lab, address, zipped(b"\0" * 30_000_000), subtype="zip", name="bomb.zip")
     report(ses_lab, address, entities, subtype="xml", name="bomb.xml")
+    report(ses_lab, address, b"<html><p>Hello</p></html>", subtype="xml", name="report.xml")
+    report(ses_lab, address, b"<" * 30_000_000, subtype="xml", name="large.xml")
     report(ses_lab, address, zipped(aggregate_report(day, OURS, domain=ZONE)), subtype="zip", name="report.zip")
     assert f"dmarc/day={day}" in {key.rpartition("/")[0] for key in rows(ses_lab, outputs["BucketName"], before + 1)}
     sqs = ses_lab.session().client("sqs")
@@ -126,10 +128,10 @@ def test_a_hostile_report_is_set_aside_with_its_reason_and_the_next_one_is_read(
             QueueUrl=outputs["DeadLetterQueueUrl"], MessageAttributeNames=["All"], MaxNumberOfMessages=10
         )
         reasons.extend(it["MessageAttributes"]["Reason"]["StringValue"] for it in answer.get("Messages", []))
-        return len(reasons) == 2
+        return len(reasons) == 4
 
-    ses_lab.wait_for(parked, timeout=60, describe="two dead letters")
-    assert sorted(reasons) == ["HasDocumentType", "TooLarge"]
+    ses_lab.wait_for(parked, timeout=60, describe="four dead letters")
+    assert sorted(reasons) == ["HasDocumentType", "NotAReport", "TooLarge", "TooLarge"]
 
 
 def test_the_records_name_the_address(ses_lab: Lab, outputs: dict[str, str]) -> None:

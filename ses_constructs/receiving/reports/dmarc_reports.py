@@ -37,7 +37,7 @@ from ses_constructs._kit.function_queues import Delivery, check_queues, make_mai
 from ses_constructs._kit.functions import make_function
 from ses_constructs._kit.keys import checked_key, distinct_keys, grant_use
 from ses_constructs._kit.nag import acknowledge_objects
-from ses_constructs._kit.stacks import same_place
+from ses_constructs._kit.stacks import same_place, stack_around
 from ses_constructs.identity.report_uris import is_address
 from ses_constructs.receiving.mailbox import InboundMailbox, VerdictPolicy
 from ses_constructs.receiving.reports.metrics import ReportMetrics
@@ -97,10 +97,10 @@ class DmarcReports(ReportMetrics):
         :param domains: the domains whose records name the address; each has metrics. What is reported of others is in
             the tables all the same.
         :param rule_set: where the mailbox's rule goes, after those that are there.
-        :param mailbox: your mailbox that receives at *address*, instead of *rule_set*. Let its policy for spam be
-            ``FLAG``, as that of a new one is: a machine wrote the reports, nobody reads the mail, and where some were
-            kept away, the numbers would be wrong and nothing would say so. What has not passed as free of viruses stays
-            in quarantine.
+        :param mailbox: your mailbox that receives at *address*, in the same stack, instead of *rule_set*. Let its
+            policy for spam be ``FLAG``, as that of a new one is: a machine wrote the reports, nobody reads the mail,
+            and where some were kept away, the numbers would be wrong and nothing would say so. What has not passed as
+            free of viruses stays in quarantine.
         :param bucket: your bucket for the rows, in the same region; its life cycle stays yours. Default: a new one.
         :param queue: your standard queue. It must redrive to *dead_letter_queue* after *max_receive_count* receives,
             and hide messages for at least 1,080 seconds, six times the function's timeout. Default: a new one.
@@ -217,6 +217,8 @@ class DmarcReports(ReportMetrics):
         if (rule_set is None) == (mailbox is None):
             given = "neither" if mailbox is None else "both"
             fail(self, "rule_set and mailbox", "must be one or the other", given)
+        if mailbox is not None and stack_around(mailbox) is not stack_around(self):
+            fail(self, "mailbox", "must be in the same stack, for each waits for the other", mailbox.node.path)
         if bucket is not None and retention is not None:
             fail(self, "retention", "is for a new bucket; yours has a life cycle of its own", retention.to_string())
         check_whole_days(self, "retention", retention)
@@ -274,7 +276,8 @@ class DmarcReports(ReportMetrics):
         acknowledge_objects(function.role, rows)
         self.mailbox.grant_read_attachments(function)
         self.dead_letter_queue.grant(function, "sqs:SendMessage")
-        for key in distinct_keys(self.bucket.encryption_key, self.dead_letter_queue.encryption_master_key):
+        queue_key = self.dead_letter_queue.encryption_master_key
+        for key in distinct_keys(self.encryption_key, self.bucket.encryption_key, queue_key):
             grant_use(key, function, write=True)
         self.queue.grant_consume_messages(function)
         # One mail at a time: each may take all the memory that there is, and none waits for another.

@@ -175,6 +175,12 @@ def test_the_reports_of_one_mail_share_one_limit(reports: Reports) -> None:
     assert reports.dead_letters() == ["TooLarge"]
 
 
+def test_of_many_attachments_the_first_are_read_and_the_mail_is_set_aside(reports: Reports) -> None:
+    assert reports.handle(reports.mail(RFC_7489, *[b"a picture"] * 9)) == []
+    assert reports.dead_letters() == ["TooManyFiles"]
+    assert len(reports.objects()) == 1
+
+
 def test_what_is_no_event_of_a_mailbox_is_parked(reports: Reports) -> None:
     unreadable = json.loads(reports.mail(RFC_7489))
     unreadable["detail"]["attachments"][0]["key"] = None
