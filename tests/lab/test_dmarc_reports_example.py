@@ -35,9 +35,15 @@ def outputs(ses_lab: Lab) -> Iterator[dict[str, str]]:
 
 
 def report(lab: Lab, address: str, content: bytes, *, subtype: str, name: str, **fields: str) -> None:
-    """Bring a mail with one report, as receivers send it."""
+    """Bring a mail with one report: the mail is the file, or has it beside a text, or is a multipart/report."""
     message = write(subject=f"Report Domain: {ZONE} Submitter: receiver.example", **fields)
-    message.add_attachment(content, maintype="application", subtype=subtype, filename=name)
+    if subtype == "zip":
+        message.set_content(content, maintype="application", subtype=subtype, disposition="attachment", filename=name)
+    else:
+        message.add_attachment(content, maintype="application", subtype=subtype, filename=name)
+    if subtype == "tlsrpt+gzip":
+        message.set_type("multipart/report")
+        message.set_param("report-type", "tlsrpt")
     bring(lab, address, message, sender="noreply@sender.example")
 
 
