@@ -177,7 +177,8 @@ class InboundMailbox(Construct):
         self.function: lambda_.Function = self._function(spam, virus, max_receive_count)
         """The function that reads and announces mail."""
         self.rule: ses.CfnReceiptRule = rule_set.add_rule(
-            f"{self.node.id}-{self.node.addr[-8:]}",
+            "Rule",
+            scope=self,
             recipients=recipients,
             actions=[ReceiptAction.store(self.bucket, prefix=f"{prefix}mail/", topic=self.topic)],
         )
