@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from constructs import Construct, IConstruct, IDependable
 
 
-def let_ses_publish(scope: Construct, topic: sns.ITopic, *, source_arn: Callable[[IConstruct], str]) -> list[IDependable]:
+def let_ses_publish(
+    scope: Construct, topic: sns.ITopic, *, source_arn: Callable[[IConstruct], str]
+) -> list[IDependable]:
     """Let SES publish to *topic*, and use its key, on behalf of *source_arn* alone.
 
     :param scope: whose topic it is, for errors and warnings.

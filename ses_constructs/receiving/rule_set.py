@@ -187,7 +187,8 @@ class ActiveReceiptRuleSet(Construct):
 
     def _predecessor(self, rule: Construct) -> str | None:
         """Return the name of the rule after which *rule* goes. For a rule of this stack it is one of this stack: those
-        of others come later, and find their place behind it."""
+        of others come later, and find their place behind it.
+        """
         here = stack_around(self)
         local = stack_around(rule) is here
         found = [it.ref for it in self.rules if not local or stack_around(it) is here]

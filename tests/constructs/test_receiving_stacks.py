@@ -122,7 +122,10 @@ def test_who_works_on_mail_may_be_in_a_stack_that_comes_after() -> None:
     app = cdk.App()
     mail, team = (cdk.Stack(app, name) for name in ("Mail", "Team"))
     box = InboundMailbox(
-        mail, "Mailbox", rule_set=ActiveReceiptRuleSet(mail, "Rules"), recipients=["desk@example.com", "reply@example.com"]
+        mail,
+        "Mailbox",
+        rule_set=ActiveReceiptRuleSet(mail, "Rules"),
+        recipients=["desk@example.com", "reply@example.com"],
     )
     identity = ses.EmailIdentity.from_email_identity_name(team, "Identity", "example.com")
     for name in ("Staff", "Archive"):
@@ -193,7 +196,9 @@ def test_the_function_stops_writing_before_the_bucket_is_emptied() -> None:
     (template,) = templates(stack)
     ((emptying, _),) = resources(template, "Custom::SesEmptyBucket").items()
     for construct in (forwarder.function, forwarder.mailbox.function):
-        function = stack.get_logical_id(construct.node.default_child)
+        resource = construct.node.default_child
+        assert isinstance(resource, lambda_.CfnFunction)
+        function = stack.get_logical_id(resource)
         mappings = resources(template, "AWS::Lambda::EventSourceMapping")
         (mapping,) = [it for it in mappings.values() if it["Properties"]["FunctionName"] == {"Ref": function}]
         assert emptying in mapping["DependsOn"]

@@ -4,7 +4,7 @@ import importlib.util
 import json
 import tracemalloc
 from email import message_from_bytes
-from email.policy import default
+from email.policy import compat32
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,11 @@ RECEIPT = Receipt("id", "2026-03-02T08:15:30Z", "ann@example.net", TO, (), VERDI
 OWN = [
     b"From: Ann <ann@example.net>\r\nReply-To: =?utf-8?q?J=C3=B6rg?= <j@example.net>\r\nSubject: =?x?b?QQ==?=\r\n"
     b"Message-ID: <1@example.net>\r\nReferences: <0@example.net>\r\n"
-    b"Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\nContent-Type: text/html; charset=utf-7\r\n\r\n+ZeVnLIqe-\r\n"
+    b"Content-Type: multipart/mixed; boundary=m\r\n\r\n"
+    b"--m\r\nContent-Type: text/html; charset=utf-7\r\n\r\n+ZeVnLIqe-\r\n"
     b"--m\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nx\r\n--m\r\n"
-    b"Content-Type: application/pdf\r\nContent-Disposition: attachment; filename*0*=utf-8''%2E%2E/; filename*1=a.pdf\r\n"
+    b"Content-Type: application/pdf\r\n"
+    b"Content-Disposition: attachment; filename*0*=utf-8''%2E%2E/; filename*1=a.pdf\r\n"
     b"Content-Transfer-Encoding: base64\r\n\r\niVBORw==\r\n--m--\r\n"
 ]
 PIECES = [
@@ -95,8 +97,8 @@ def test_any_mail_is_forwarded_with_our_from_alone_or_refused_with_a_reason(raw:
     mail = core.read(json.dumps({"detail": description}))
     try:
         head = header.read(raw)
-    except Unusable as refused:
-        assert refused.code == "HeaderTooLong"
+    except Unusable:  # too long
+        assert len(raw) > header.MOST_BYTES
         return
     if core.why_not(mail, head, "mark") is not None:
         return
@@ -109,7 +111,7 @@ def test_any_mail_is_forwarded_with_our_from_alone_or_refused_with_a_reason(raw:
     assert not names & {b"bcc", b"sender", b"return-path"}
     assert not [name for name in names if name.startswith(b"x-ses-")]
     # As another parser sees it, nothing has been smuggled in either.
-    seen = message_from_bytes(written, policy=default)
+    seen = message_from_bytes(written, policy=compat32)
     assert [name for name in seen if name.lower() in ("from", "bcc", "sender")] == ["From"]
     assert core.why_not(mail, again, "mark") in ("Loop", "TooManyHops")
 

@@ -43,7 +43,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
-        client = botocore.session.get_session().create_client("s3")
+        client: Any = botocore.session.get_session().create_client("s3")
         client.create_bucket(Bucket=BUCKET)
         client.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": [{"Key": buckets.TAG, "Value": "true"}]})
         monkeypatch.setattr(buckets, "_s3", lambda: client)

@@ -57,9 +57,7 @@ class Account:
         """The rules of every set."""
         v1 = self.client("ses")
         names = [it["Name"] for it in v1.list_receipt_rule_sets()["RuleSets"]]
-        return {
-            name: [it["Name"] for it in v1.describe_receipt_rule_set(RuleSetName=name)["Rules"]] for name in names
-        }
+        return {name: [it["Name"] for it in v1.describe_receipt_rule_set(RuleSetName=name)["Rules"]] for name in names}
 
     def seen(self) -> tuple[str | None, dict[str, list[str]]]:
         """All that others could miss."""
@@ -125,6 +123,7 @@ def test_a_stack_that_takes_over_puts_everything_back_when_it_goes(account: Acco
     before = account.seen()
     account.deploy(rules(take_over=True))
     active, sets = account.seen()
+    assert active is not None
     assert active != account.theirs
     assert sets == {**before[1], active: ["ours"]}
     account.destroy()
@@ -195,8 +194,7 @@ def receive(account: Account) -> str:
     name = str(stored["bucketName"])
 
     def announced() -> bool:
-        found = account.client("s3").list_objects_v2(Bucket=name, Prefix="parsed/")
-        return found["KeyCount"] > 0
+        return bool(account.client("s3").list_objects_v2(Bucket=name, Prefix="parsed/")["KeyCount"])
 
     account.lab.wait_for(announced, timeout=40, describe="the parsed mail")
     return name
