@@ -13,21 +13,21 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from aws_cdk import Annotations, ArnFormat, Aws, Stack
+from aws_cdk import Annotations, Aws
 from aws_cdk import aws_iam as iam
 
 from ses_constructs._kit.checks import fail, is_token
 from ses_constructs._kit.keys import allow_service
 from ses_constructs._kit.publishing import let_ses_publish
-from ses_constructs._kit.stacks import can_name
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_s3 as s3
-    from aws_cdk import aws_ses as ses
     from aws_cdk import aws_sns as sns
-    from constructs import Construct, IConstruct, IDependable
+    from constructs import Construct, IDependable
+
+    from ses_constructs.receiving.rule_arns import RuleArns
 
 # https://docs.aws.amazon.com/ses/latest/APIReference/API_AddHeaderAction.html
 _HEADER_NAME = re.compile(r"[a-zA-Z0-9-]{1,50}")
@@ -81,38 +81,6 @@ BounceTemplate.MAILBOX_FULL = BounceTemplate("552", "5.2.2", "Mailbox full")
 BounceTemplate.MESSAGE_CONTENT_REJECTED = BounceTemplate("500", "5.6.1", "Message content rejected")
 BounceTemplate.UNKNOWN_FAILURE = BounceTemplate("554", "5.0.0", "Unknown failure")
 BounceTemplate.TEMPORARY_FAILURE = BounceTemplate("450", "4.0.0", "Temporary failure")
-
-
-@dataclass(frozen=True)
-class RuleArns:
-    """The rules of a set, of which one alone cannot be meant: its name is known only after all that it needs."""
-
-    rule_set: ses.IReceiptRuleSet
-    of_set: str
-    """Their ARNs as one pattern."""
-    of_account: str
-    """The ARNs of all rules of all sets."""
-
-    @staticmethod
-    def of(scope: Construct, rule_set: ses.IReceiptRuleSet) -> RuleArns:
-        """Return the rules of *rule_set*."""
-
-        def arn(name: str) -> str:
-            form = ArnFormat.SLASH_RESOURCE_NAME
-            stack = Stack.of(scope)
-            return stack.format_arn(
-                service="ses", resource="receipt-rule-set", resource_name=f"{name}:receipt-rule/*", arn_format=form
-            )
-
-        return RuleArns(rule_set, arn(rule_set.receipt_rule_set_name), arn("*"))
-
-    def named_by(self, scope: Construct, resource: IConstruct) -> str:
-        """Return the pattern for the policy of *resource*, which the rule *scope* uses.
-
-        A resource in a stack of its own lets in all rules of this account and region: it comes before the rule, and so
-        cannot name the set.
-        """
-        return self.of_set if can_name(scope, resource, self.rule_set, lambda: self.of_set) else self.of_account
 
 
 class Definition(NamedTuple):

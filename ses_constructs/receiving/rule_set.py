@@ -15,8 +15,9 @@ from constructs import Construct
 from ses_constructs._kit.checks import domain_problem, fail, is_token, items
 from ses_constructs._kit.custom_resources import custom_resource
 from ses_constructs._kit.stacks import stack_around
-from ses_constructs.receiving.actions import ReceiptAction, RuleArns
+from ses_constructs.receiving.actions import ReceiptAction
 from ses_constructs.receiving.regions import warn_where_nothing_is_received
+from ses_constructs.receiving.rule_arns import RuleArns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +84,7 @@ class ActiveReceiptRuleSet(Construct):
         self.rules: list[ses.CfnReceiptRule] = []
         """The rules made here, in their order."""
         self._after = after
+        self._names: list[str] = []
         self._arns = RuleArns.of(self, self.rule_set)
         self._filters = 0
         self.activation = custom_resource(
@@ -127,8 +129,9 @@ class ActiveReceiptRuleSet(Construct):
         :param enabled: whether SES applies it.
         :param scan_enabled: whether SES looks for spam and viruses. It only says what it finds, and acts on nothing.
         :param require_tls: whether mail that comes without TLS is refused.
-        :param scope: what the rule belongs to. In another stack it comes after this one, with the set active already,
-            and behind all rules that are here. Default: this construct.
+        :param scope: what the rule belongs to. If that is in another stack, this one is deployed before it, and the
+            rule goes behind the last one before it that has a *rule_name* here, else to the front. Default: this
+            construct.
         :raises ValueError: for no action or more than 10, more than 500 recipients or such that SES cannot compare, a
             name that SES refuses, or a 201st rule.
         """
@@ -164,6 +167,7 @@ class ActiveReceiptRuleSet(Construct):
         if stack_around(rule) is stack_around(self):
             # No mail is refused for want of a rule that is on its way, or has gone already.
             self.activation.node.add_dependency(made)
+            self._names += [rule_name] if rule_name is not None else []
         self.rules.append(made)
         return made
 
@@ -186,12 +190,15 @@ class ActiveReceiptRuleSet(Construct):
         return self._filter(id, cidr, "Allow")
 
     def _predecessor(self, rule: Construct) -> str | None:
-        """Return the name of the rule after which *rule* goes. For a rule of this stack it is one of this stack: those
-        of others come later, and find their place behind it.
+        """Return the name of the rule after which *rule* goes.
+
+        Of another stack that is a name that was given, and no reference: CloudFormation deletes no rule that another
+        stack refers to.
         """
-        here = stack_around(self)
-        local = stack_around(rule) is here
-        found = [it.ref for it in self.rules if not local or stack_around(it) is here]
+        place, here = stack_around(rule), stack_around(self)
+        found = [it.ref for it in self.rules if stack_around(it) is place]
+        if not found and place is not here:
+            found = self._names
         return found[-1] if found else self._after
 
     def _filter(self, id: str, cidr: str, policy: str) -> ses.CfnReceiptFilter:

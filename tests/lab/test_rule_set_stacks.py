@@ -8,6 +8,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ses as ses
 
 from ses_constructs import ActiveReceiptRuleSet, InboundMailbox, ReceiptAction
@@ -236,3 +237,49 @@ def test_a_bucket_that_is_to_stay_after_all_is_not_emptied(account: Account, ide
     account.deploy(mailbox(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE))
     account.destroy()
     assert account.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == kept
+
+
+def test_a_mailbox_in_a_stack_of_its_own_receives_with_a_bucket_of_another_and_goes_before_the_set(
+    account: Account, identity: None
+) -> None:
+    before = account.seen()
+    out = account.workshop / "cdk.out.stacks"
+    app = cdk.App(outdir=str(out))
+    storage, shared, desk = (cdk.Stack(app, name) for name in ("Storage", STACK, "Desk"))
+    bucket = s3.Bucket(storage, "Bucket", encryption=s3.BucketEncryption.KMS)
+    made = ActiveReceiptRuleSet(shared, "Rules", take_over=True)
+    made.add_rule("First", rule_name="first", actions=[ReceiptAction.add_header("X-First", "1")])
+    for name in ("box", "copy"):  # one mail may be for both
+        InboundMailbox(
+            desk,
+            name.title(),
+            rule_set=made,
+            recipients=["box@stacks.example.com"],
+            bucket=bucket,
+            prefix=f"{name}/",
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+    made.add_rule("Last", rule_name="last", actions=[ReceiptAction.add_header("X-Last", "1")])
+    app.synth()
+    account.lab.deploy_assembly(out)
+    ours = account.active()
+    assert ours is not None
+    first, box, copy, last = account.sets()[ours]
+    assert (first, last) == ("first", "last")
+    assert "Box" in box
+    assert "Copy" in copy
+    account.client("sesv2").create_email_identity(EmailIdentity="stacks.example.com")
+    bring(account.lab, "box@stacks.example.com", write())
+    received = account.lab.received()[-1]
+    stored = [it for it in received.actions if it.action["type"] == "S3"]
+    assert [it.error for it in stored] == [None, None]
+    name = stored[0].action["bucketName"]
+
+    def announced() -> bool:
+        found = [it["Key"] for it in account.client("s3").list_objects_v2(Bucket=name)["Contents"]]
+        return {f"{it}/parsed/{received.message_id}/mail.json" for it in ("box", "copy")} <= set(found)
+
+    account.lab.wait_for(announced, timeout=40, describe="both announcements")
+    for name in ("Desk", STACK, "Storage"):
+        account.lab.delete_stack(name)
+    assert account.seen() == before
