@@ -1,6 +1,7 @@
 """What each request of CloudFormation does to the active rule set, and what it leaves to others."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -26,14 +27,16 @@ def request(wanted: Json, *, physical_id: str = "", old: Json | None = None) -> 
 
 
 @pytest.fixture
-def v1(ses_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Any:
+def v1(ses_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     client = ses_lab.session().client("ses")
     monkeypatch.setattr(ses, "v1", lambda: client)
-    client.set_active_receipt_rule_set()
-    for name in ("ours", "ours-renamed", "theirs"):
-        client.delete_receipt_rule_set(RuleSetName=name)
+    names = ("ours", "ours-renamed", "theirs")
+    for name in names:
         client.create_receipt_rule_set(RuleSetName=name)
-    return client
+    yield client
+    client.set_active_receipt_rule_set()
+    for name in names:
+        client.delete_receipt_rule_set(RuleSetName=name)
 
 
 def active(v1: Any) -> str | None:
@@ -106,9 +109,23 @@ def test_a_set_of_another_name_replaces_ours_and_a_rollback_takes_that_back(v1: 
     assert replaced == again
     assert active(v1) == "ours-renamed"
     rolled_back = KIND.update(request(old, physical_id=replaced.physical_id, old=new))
+    assert rolled_back == made
     KIND.delete(request(new, physical_id=replaced.physical_id))
     assert active(v1) == "ours"
     KIND.delete(request(old, physical_id=rolled_back.physical_id))
+    assert active(v1) == "theirs"
+
+
+def test_a_rollback_that_deletes_what_replaced_ours_brings_ours_back_as_long_as_it_is_there(v1: Any) -> None:
+    v1.set_active_receipt_rule_set(RuleSetName="theirs")
+    old, new = (properties(name, take_over=True) for name in ("ours", "ours-renamed"))
+    made = KIND.create(request(old))
+    replaced = KIND.update(request(new, physical_id=made.physical_id, old=old))
+    KIND.delete(request(new, physical_id=replaced.physical_id))
+    assert active(v1) == "ours"
+    KIND.update(request(new, physical_id=made.physical_id, old=old))
+    v1.delete_receipt_rule_set(RuleSetName="ours")
+    KIND.delete(request(new, physical_id=replaced.physical_id))
     assert active(v1) == "theirs"
 
 
