@@ -92,7 +92,11 @@ class Ledger:
             if key in failures:
                 continue
             before = stored.get(key)
-            after = merge(before.item if before is not None else None, facts, self._soft_bounces)
+            try:
+                after = merge(before.item if before is not None else None, facts, self._soft_bounces)
+            except Exception as error:  # a defect shows with one item, and must not hold up the others of the batch
+                failures[key] = type(error).__name__
+                continue
             if before is None:
                 changes.append((key, self._insert(after)))
             elif after != before.item:
@@ -204,6 +208,16 @@ def _to_value(attribute: Attributes) -> Any:
             return content
 
 
+def _usable(part: Any, names: Iterable[str]) -> dict[str, str] | None:
+    """Return *part* of an item if all that it must have is there, and its time is one; else None."""
+    if not isinstance(part, dict) or not all(isinstance(part.get(name), str) for name in names):
+        return None
+    if "at" not in names:
+        return part
+    at = iso_timestamp(part["at"])
+    return {**part, "at": at} if at is not None else None
+
+
 def _from_attributes(attributes: Attributes) -> _Stored:
     """Read an item. One that was written by hand may lack anything, and hold anything."""
     known = {
@@ -212,11 +226,8 @@ def _from_attributes(attributes: Attributes) -> _Stored:
         if _KINDS.get(name, "S") in attributes.get(name, ())
     }
     for name, parts in (("events", Event), ("soft_bounces", Event), ("reasons", Seen)):
-        known[name] = {
-            id: part
-            for id, part in known.get(name, {}).items()
-            if isinstance(part, dict) and part.keys() >= parts.__annotations__.keys()
-        }
+        found = ((id, _usable(part, parts.__annotations__)) for id, part in known.get(name, {}).items())
+        known[name] = {id: part for id, part in found if part is not None}
     if "lifted_at" in known:
         known["lifted_at"] = iso_timestamp(known["lifted_at"])
         if known["lifted_at"] is None:
