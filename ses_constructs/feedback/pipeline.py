@@ -238,7 +238,8 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
 
         :param bus: your bus, the account's default one included. Default: a new one.
         :param alarm_actions: what the alarms of this and of every reaction do. Default: nothing, they are only seen.
-        :raises ValueError: if it was called before, or the table has no such stream.
+        :raises ValueError: if it was called before, if the table has no such stream, or for a bus of another account or
+            region.
         """
         from ses_constructs.feedback.changes import SuppressionChanges, enable_stream  # loads more of the CDK
 

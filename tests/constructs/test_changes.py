@@ -164,8 +164,9 @@ def test_functions_may_do_what_they_need_and_no_more(everything: Synthesised) ->
     }
     assert account["dynamodb:GetItem"] == {"Fn::GetAtt": [table, "Arn"]}
     contacts = allowed(everything, "ChangesContactListFunctionRole")
-    assert {action for action in contacts if action.startswith("ses:")} == {"ses:DeleteContact", "ses:GetContact"}
-    assert text(contacts["ses:DeleteContact"]).endswith(":${AWS::AccountId}:contact-list/Customers")
+    on_list = {action: text(resource) for action, resource in contacts.items() if action.startswith("ses:")}
+    assert set(on_list) == {"ses:DeleteContact", "ses:GetContact", "ses:GetContactList"}
+    assert all(arn.endswith(":${AWS::AccountId}:contact-list/Customers") for arn in on_list.values())
 
 
 def test_ses_gets_one_call_a_second_without_reserved_concurrency(everything: Synthesised) -> None:
@@ -216,6 +217,33 @@ def test_the_bus_can_be_the_users_own(name: str) -> None:
     assert "AWS::Events::EventBus" not in {it["Type"] for it in synthesised.template["Resources"].values()}
     rule = synthesised.properties("AWS::Events::Rule")
     assert text(rule["EventBusName"]).endswith(f":event-bus/{name}")
+
+
+def test_a_bus_of_another_region_is_refused() -> None:
+    stack = cdk.Stack(cdk.App(), "Mail", env=cdk.Environment(account="111122223333", region="eu-west-1"))
+    bus = events.EventBus.from_event_bus_arn(stack, "Bus", "arn:aws:events:us-east-1:111122223333:event-bus/mine")
+    with pytest.raises(ValueError, match="Changes: bus must be in the region eu-west-1 of the stack"):
+        feedback(stack).publish_changes(bus=bus)
+
+
+def test_a_function_that_cannot_be_given_the_queue_is_refused(stack: cdk.Stack) -> None:
+    arn = "arn:aws:lambda:us-east-1:111122223333:function:crm"
+    function = lambda_.Function.from_function_arn(stack, "Crm", arn)
+    with pytest.raises(ValueError, match="Changes: function must be imported with its role"):
+        feedback(stack).publish_changes().invoke("Crm", function)
+
+
+def test_a_function_of_another_stack_that_is_deployed_before_gets_the_queue() -> None:
+    app = cdk.App()
+    mail, crm = cdk.Stack(app, "Mail"), cdk.Stack(app, "Crm")
+    feedback(mail).publish_changes().invoke("Mine", users_function(crm))
+    artifact = app.synth().get_stack_by_name("Mail")
+    assert "Crm" in [it.id for it in artifact.dependencies]
+    synthesised = Synthesised(mail, artifact.template)
+    may = allowed(synthesised, "ChangesMinePolicy")
+    assert {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "kms:Decrypt"} <= set(may)
+    mapping = named(synthesised, "AWS::Lambda::EventSourceMapping", "ChangesMine")
+    assert any("ChangesMinePolicy" in it for it in mapping["DependsOn"]), "Lambda tries the queue with the role"
 
 
 def test_a_secret_of_ones_own_signs() -> None:
