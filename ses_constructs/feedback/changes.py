@@ -26,7 +26,7 @@ from ses_constructs._kit.alarms import make_alarm, make_dead_letter_alarm
 from ses_constructs._kit.checks import fail, is_token
 from ses_constructs._kit.function_queues import make_queue
 from ses_constructs._kit.functions import make_function
-from ses_constructs._kit.keys import grant_use
+from ses_constructs._kit.keys import checked_key, grant_use
 from ses_constructs._kit.queues import allow_bus_to_send
 from ses_constructs._kit.stacks import same_place
 from ses_constructs.feedback.reaction import SuppressionReaction
@@ -78,12 +78,13 @@ class SuppressionChanges(Construct):
         :param encryption_key: customer managed key for everything made here.
         :param bus: your bus, the account's default one included. Default: a new one.
         :param alarm_actions: what the alarms of this and of every reaction do. Default: nothing, they are only seen.
-        :raises ValueError: if the table has no stream, or one without both images; or for a bus of another account or
-            region.
+        :raises ValueError: if the table has no stream, or one without both images; for the alias of a key; or for a bus
+            of another account or region.
         """
         super().__init__(scope, id)
         self.table: dynamodb.ITable = table
         """The suppression ledger."""
+        checked_key(self, "encryption_key", encryption_key)
         if bus is not None:
             same_place(self, "bus", bus, bus.event_bus_arn)
         self._key = encryption_key

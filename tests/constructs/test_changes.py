@@ -226,6 +226,13 @@ def test_a_bus_of_another_region_is_refused() -> None:
         feedback(stack).publish_changes(bus=bus)
 
 
+def test_an_alias_of_a_key_is_refused_for_it_would_grant_nothing(stack: cdk.Stack) -> None:
+    table = keyed_table(stack, stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES)
+    alias = kms.Alias.from_alias_name(stack, "Alias", "alias/mine")
+    with pytest.raises(ValueError, match="encryption_key must be a key, not its alias"):
+        SuppressionChanges(stack, "Changes", table=table, encryption_key=alias)
+
+
 def test_a_function_that_cannot_be_given_the_queue_is_refused(stack: cdk.Stack) -> None:
     arn = "arn:aws:lambda:us-east-1:111122223333:function:crm"
     function = lambda_.Function.from_function_arn(stack, "Crm", arn)
