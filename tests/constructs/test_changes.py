@@ -187,10 +187,16 @@ def test_the_signing_secret_is_made_of_what_base64_is_made_of(everything: Synthe
     assert 24 <= rule["PasswordLength"] // 4 * 3 <= 64, "what Standard Webhooks allows"
 
 
-def test_changes_told_late_or_not_at_all_raise_an_alarm() -> None:
+@pytest.mark.parametrize("whose", ["pipeline", "changes"])
+def test_changes_told_late_or_not_at_all_raise_an_alarm_where_the_pipelines_do_unless_told_otherwise(
+    whose: str,
+) -> None:
     def define(stack: cdk.Stack) -> None:
-        on_call = actions.SnsAction(sns.Topic(stack, "OnCall"))
-        changes = feedback(stack).publish_changes(alarm_actions=[on_call])
+        on_call = [actions.SnsAction(sns.Topic(stack, "OnCall"))]
+        if whose == "pipeline":
+            changes = feedback(stack, alarm_actions=on_call).publish_changes()
+        else:
+            changes = feedback(stack).publish_changes(alarm_actions=on_call)
         changes.keep_account_suppression_list()
 
     synthesised = synthesise(define)
