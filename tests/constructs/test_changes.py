@@ -225,6 +225,15 @@ def test_the_bus_can_be_the_users_own(name: str) -> None:
     assert text(rule["EventBusName"]).endswith(f":event-bus/{name}")
 
 
+def test_of_an_imported_key_the_user_is_told_what_the_bus_asks_of_it() -> None:
+    def define(stack: cdk.Stack) -> None:
+        arn = "arn:aws:kms:us-east-1:111122223333:key/11111111-2222-3333-4444-555555555555"
+        feedback(stack, encryption_key=kms.Key.from_key_arn(stack, "Key", arn)).publish_changes()
+
+    (told,) = [it for it in synthesise(define).warnings() if "events.amazonaws.com" in it]
+    assert {"kms:DescribeKey", "kms:GenerateDataKey", "kms:Decrypt"} <= set(told.split())
+
+
 def test_a_bus_of_another_region_is_refused() -> None:
     stack = cdk.Stack(cdk.App(), "Mail", env=cdk.Environment(account="111122223333", region="eu-west-1"))
     bus = events.EventBus.from_event_bus_arn(stack, "Bus", "arn:aws:events:us-east-1:111122223333:event-bus/mine")
