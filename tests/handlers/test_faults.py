@@ -9,8 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from feedback import core
 from feedback import handler as handler_module
-from feedback import ledger as ledger_module
-from feedback.items import Event
+from feedback.items import Event, merge
 from ses_common import dead_letters
 from tests.handlers.conftest import MAX_RECEIVES, TABLE, Pipeline
 from tests.handlers.emulation import ConditionalDynamoDB
@@ -404,14 +403,12 @@ def test_what_somebody_damaged_in_an_item_holds_up_nobody(pipeline: Pipeline, da
 def test_a_defect_with_one_item_does_not_hold_up_the_others(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = ledger_module.merge
-
-    def merge(item: Any, facts: Any, soft_bounces: Any) -> Any:
+    def defective(item: Any, facts: Any, soft_bounces: Any) -> Any:
         if facts[0].key[0] == "u2@example.com":
             raise KeyError("u2@example.com")
-        return original(item, facts, soft_bounces)
+        return merge(item, facts, soft_bounces)
 
-    monkeypatch.setattr(ledger_module, "merge", merge)
+    monkeypatch.setattr("feedback.ledger.merge", defective)
     assert pipeline.handle(hard(1), hard(2), hard(3)) == ["m1"]
     assert sorted(address for address, _ in pipeline.ledger()) == ["u1@example.com", "u3@example.com"]
     assert pipeline.handle(hard(2), receives=MAX_RECEIVES) == []

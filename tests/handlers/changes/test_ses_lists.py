@@ -4,7 +4,7 @@ import itertools
 import json
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import pytest
@@ -178,7 +178,9 @@ def test_what_is_lifted_before_a_change_is_tried_again_is_taken_off_all_the_same
 ) -> None:
     """The change is on SES's list, the ledger does not answer, and while the change waits it becomes history."""
     ledger = aws.get_item
-    answers = iter([{"Item": item()}, EndpointConnectionError(endpoint_url="https://dynamodb")])
+    answers: Iterator[Json | Exception] = iter(
+        [{"Item": item()}, EndpointConnectionError(endpoint_url="https://dynamodb")]
+    )
 
     def get_item(**request: Any) -> Json:
         answer = next(answers, None)
