@@ -331,7 +331,7 @@ class SuppressionChanges(Construct):
                 "QUEUE_URL": reaction.queue.queue_url,
                 "DEAD_LETTER_QUEUE_URL": reaction.dead_letter_queue.queue_url,
                 "GIVE_UP_AFTER": str(patience.to_seconds()),
-                "PIPELINE_NAME": self.node.path,
+                "PIPELINE_NAME": reaction.node.path,
                 **environment,
             },
             timeout=_HANDLER_TIMEOUT,

@@ -268,6 +268,18 @@ def test_a_function_of_another_stack_that_is_deployed_before_gets_the_queue() ->
     assert any("ChangesMinePolicy" in it for it in mapping["DependsOn"]), "Lambda tries the queue with the role"
 
 
+def test_of_two_webhooks_each_counts_for_itself() -> None:
+    def define(stack: cdk.Stack) -> None:
+        changes = feedback(stack).publish_changes()
+        for name in ("One", "Two"):
+            changes.call_webhook(name, url=f"https://{name}.example")
+
+    synthesised = synthesise(define)
+    functions = [named(synthesised, "AWS::Lambda::Function", f"Changes{name}") for name in ("One", "Two")]
+    names = [it["Properties"]["Environment"]["Variables"]["PIPELINE_NAME"] for it in functions]
+    assert names == ["Mail/Feedback/Changes/One", "Mail/Feedback/Changes/Two"]
+
+
 def test_a_secret_of_ones_own_signs() -> None:
     def define(stack: cdk.Stack) -> None:
         secret = secretsmanager.Secret(stack, "Mine")
