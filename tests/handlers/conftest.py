@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 
 from feedback import handler as handler_module
+from feedback import ledger
 from tests.handlers.emulation import ConditionalDynamoDB
 from tests.handlers.samples import Json, sqs_event
 
@@ -126,6 +127,7 @@ def pipeline(
         "SOFT_BOUNCE_WINDOW": str(7 * 86_400),
     }.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(ledger, "_PAUSE", 0)
     handler_module._settings.cache_clear()
     dynamodb = ConditionalDynamoDB(clients.dynamodb)
     monkeypatch.setattr(handler_module, "_dynamodb", lambda: dynamodb)
