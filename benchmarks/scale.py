@@ -2,18 +2,16 @@
 
 python -m benchmarks.scale [--check docs/scale.md]
 
-What the handler's own code does (calls, conflicts, sizes of items) is what it does here, against a table in memory with
-a clock of its own, in benchmarks/simulated.py. Everything else is arithmetic on the assumptions, limits and prices below.
+What the handler's own code does (calls, conflicts, sizes of items) is measured by benchmarks/measured.py. Everything else
+is arithmetic on benchmarks/assumptions.py.
 """
 
 import argparse
 import hashlib
 import json
-import random
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import count
+from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
 from typing import NamedTuple
@@ -21,129 +19,42 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "lambda")]
 
-from benchmarks.handlers import event  # noqa: E402 - found from here on
-from benchmarks.simulated import Clock, Table, size  # noqa: E402 - likewise
-from feedback import ledger as ledger_module  # noqa: E402 - likewise
-from feedback.core import read  # noqa: E402 - likewise
-from feedback.items import Fact, SoftBounces  # noqa: E402 - likewise
-
-MAILS_A_DAY = 100_000_000
-# The share of mails at which SES puts an account under review, for hard bounces and complaints:
-# https://docs.aws.amazon.com/ses/latest/dg/reputationdashboardmessages.html. Soft bounces are a guess.
-HARD, COMPLAINTS, SOFT = 0.05, 0.001, 0.01
-FEEDBACK = HARD + COMPLAINTS + SOFT
-SPANS = {"over the whole day": 24, "in two hours": 2}
-
-BATCH = 100
-TIMEOUT_HIDDEN = 181  # seconds that a message in hand, or one that failed, is hidden
-RECEIVES = 5
-CPU_SECONDS_AN_EVENT = 0.001  # assumed, with the seventh of a processor that 256 MB have
-RULE = SoftBounces(5, 30 * 86_400)
-
-IN_FLIGHT = 120_000  # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-POLLERS, MOST_FUNCTIONS = 5, 1000  # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
-# A second, of a partition: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
-PARTITION_WRITES = 1000
-KEY_REUSE = 300  # seconds: SQS's default, SNS's and DynamoDB's own
-
-# US dollars in us-east-1 on 24 November 2026. docs/scale.md names the pages.
-SNS_PUBLISH, SQS_REQUEST, LAMBDA_REQUEST = 0.50e-6, 0.40e-6, 0.20e-6
-LAMBDA_GB_SECOND = 0.0000133334  # arm64
-WRITE_UNIT, READ_UNIT = 0.625e-6, 0.125e-6
-LOG_GB, STORED_GB_MONTH, RECOVERY_GB_MONTH = 0.50, 0.25, 0.20
-KMS_REQUEST = 0.03 / 10_000
-GB = 2**30
+from benchmarks import assumptions as aws  # noqa: E402 - found from here on
+from benchmarks.handlers import event  # noqa: E402 - likewise
+from benchmarks.measured import (  # noqa: E402 - likewise
+    Costs,
+    complaint,
+    facts,
+    of_one_address,
+    race,
+    record,
+    soft,
+)
+from benchmarks.simulated import Clock, Table  # noqa: E402 - likewise
 
 Rows = list[list[str]]
 
 
-class Costs(NamedTuple):
-    """Of one event, on average."""
-
-    calls: float
-    read_units: float
-    write_units: float
-    index_units: float
-    seconds: float
-    """That a function takes for a batch."""
-    item_bytes: float
-
-
-def facts(body: str) -> tuple[Fact, ...]:
-    return read(body, "", soft_bounces_count=True).facts
-
-
-def soft(body: str) -> str:
-    return body.replace('"Permanent"', '"Transient"').replace('"General"', '"MailboxFull"')
-
-
-def complaint(body: str) -> str:
-    document = json.loads(body)
-    bounce = document.pop("bounce")
-    document["eventType"] = "Complaint"
-    document["complaint"] = {
-        "feedbackId": bounce["feedbackId"],
-        "complaintFeedbackType": "abuse",
-        "complainedRecipients": [{"emailAddress": bounce["bouncedRecipients"][0]["emailAddress"]}],
-        "timestamp": bounce["timestamp"],
-    }
-    return json.dumps(document)
-
-
-def of_one_address(number: int) -> str:
-    """A bounce of one mail of many to the same address, each at another second."""
-    at = f"2026-03-02T{number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}.000Z"
-    return event(number).replace(f"customer{number}@", "hot@").replace("2026-03-02T08:15:33.907Z", at)
-
-
-def record(bodies: Iterable[str], batch: int, table: Table | None = None) -> tuple[Table, Costs]:
-    """Record one batch after the other."""
-    clock = Clock()
-    table = table if table is not None else Table(clock)
-    table._clock = clock
-    found, ended = list(bodies), 0.0
-
-    def work() -> None:
-        nonlocal ended
-        ledger = ledger_module.Ledger(table, "suppressions", RULE)  # type: ignore[arg-type]  # as much as is called
-        for start in range(0, len(found), batch):
-            assert not ledger.record(fact for body in found[start : start + batch] for fact in facts(body))
-        ended = clock.now
-
-    clock.spawn(work)
-    clock.run()
-    events = len(found)
-    batches = ceil(events / batch)
-    costs = Costs(
-        table.calls / events,
-        table.read_units / events,
-        table.write_units / events,
-        table.index_units / events,
-        ended / batches + CPU_SECONDS_AN_EVENT * min(batch, events),
-        sum(map(size, table.items.values())) / len(table.items),
-    )
-    return table, costs
-
-
 def volumes() -> Rows:
     rows = []
-    for span, hours in SPANS.items():
-        rates = [MAILS_A_DAY * share / hours / 3600 for share in (1, HARD, FEEDBACK)]
+    for span, hours in aws.SPANS.items():
+        rates = [aws.MAILS_A_DAY * share / hours / 3600 for share in (1, aws.HARD, aws.FEEDBACK)]
         rows.append([span, *[f"{rate:,.0f}" for rate in rates]])
     return rows
 
 
 def kinds() -> Rows:
-    """What one event of each kind costs, in full batches, each of another address."""
+    """Return what one event of each kind costs, in full batches, each of another address."""
     rows = []
-    for name, made in {
+    new: dict[str, Callable[[int], str]] = {
         "hard bounce, new address": event,
         "complaint, new address": lambda number: complaint(event(number)),
         "soft bounce, new address": lambda number: soft(event(number)),
-    }.items():
-        _, costs = record((made(number) for number in range(1000)), BATCH)
+    }
+    for name, made in new.items():
+        _, costs = record((made(number) for number in range(1000)), aws.BATCH)
         rows.append([name, *_cost_cells(costs)])
-    table, _ = record((event(number) for number in range(1000)), BATCH)
+    table, _ = record((event(number) for number in range(1000)), aws.BATCH)
     for name, bodies in {
         "the same told again": [event(number) for number in range(1000)],
         "another bounce of a known address": [
@@ -152,7 +63,7 @@ def kinds() -> Rows:
         ],
     }.items():
         table.calls = table.read_units = table.write_units = table.index_units = 0
-        _, costs = record(bodies, BATCH, table)
+        _, costs = record(bodies, aws.BATCH, table)
         rows.append([name, *_cost_cells(costs)])
     return rows
 
@@ -181,56 +92,9 @@ def growth() -> Rows:
     return rows
 
 
-class Race(NamedTuple):
-    """What becomes of events of one address in functions that run at once."""
-
-    conflicts: int
-    tries: int
-    """The most receives that one event took."""
-    dead: int
-    """Events that used up their receives."""
-    seconds: float
-    write_units: int
-
-
-def race(functions: int, events: int) -> Race:
-    """Let *functions* at once each have one of the events, until none is left; what fails waits, as SQS lets it."""
-    clock = Clock()
-    table = Table(clock)
-    waiting: list[tuple[float, int, int]] = [(0.0, 0, number) for number in range(events)]
-    tries: Counter[int] = Counter()
-    dead: list[int] = []
-
-    def function() -> None:
-        ledger = ledger_module.Ledger(table, "suppressions", RULE)  # type: ignore[arg-type]  # as much as is called
-        while waiting:
-            due = min(waiting)
-            waiting.remove(due)
-            at, receives, number = due
-            if at > clock.now:
-                clock.sleep(at - clock.now)
-            tries[number] += 1
-            if ledger.record(facts(of_one_address(number))):
-                if receives + 1 == RECEIVES:
-                    dead.append(number)
-                else:
-                    waiting.append((clock.now + TIMEOUT_HIDDEN, receives + 1, number))
-
-    original = ledger_module.time.sleep
-    ledger_module.time.sleep = clock.sleep  # type: ignore[assignment]  # pauses pass on the clock
-    random.seed(1)
-    try:
-        for _ in range(functions):
-            clock.spawn(function)
-        clock.run()
-    finally:
-        ledger_module.time.sleep = original
-    return Race(table.conflicts, max(tries.values()), len(dead), clock.now, table.write_units)
-
-
 def races() -> Rows:
     rows = []
-    for functions in (2, 5, 10, 25, 50, 100):
+    for functions in (2, 10, 100):
         found = race(functions, 1000)
         rows.append(
             [
@@ -242,7 +106,7 @@ def races() -> Rows:
                 f"{found.write_units:,}",
             ]
         )
-    _, together = record(map(of_one_address, range(1000)), BATCH)
+    _, together = record(map(of_one_address, range(1000)), aws.BATCH)
     rows.append(
         ["1, in batches of 100", "0", "1", "0", f"{together.seconds * 10:,.0f}", f"{together.write_units * 1000:,.0f}"]
     )
@@ -252,10 +116,11 @@ def races() -> Rows:
 def partitions() -> Rows:
     """How evenly a hash of the whole address spreads those of one domain. DynamoDB's own hash is not public."""
     rows = []
-    for name, made in {
-        "one domain": lambda number: f"user{number}@gmail.com",
+    addresses: dict[str, Callable[[int], str]] = {
+        "one domain": lambda number: f"user{number}@example.com",
         "a million domains": lambda number: f"user@d{number}.example",
-    }.items():
+    }
+    for name, made in addresses.items():
         parts = Counter(hashlib.md5(made(number).encode()).digest()[0] % 64 for number in range(1_000_000))
         rows.append([name, f"{max(parts.values()) / (1_000_000 / 64):.2f}"])
     return rows
@@ -263,9 +128,9 @@ def partitions() -> Rows:
 
 def concurrency() -> Rows:
     rows = []
-    for span, hours in SPANS.items():
-        rate = MAILS_A_DAY * FEEDBACK / hours / 3600
-        for batch in (max(1, min(BATCH, int(rate / POLLERS))), BATCH):
+    for span, hours in aws.SPANS.items():
+        rate = aws.MAILS_A_DAY * aws.FEEDBACK / hours / 3600
+        for batch in (max(1, min(aws.BATCH, int(rate / aws.POLLERS))), aws.BATCH):
             _, costs = record((event(number) for number in range(10 * batch)), batch)
             functions = rate / batch * costs.seconds
             rows.append(
@@ -289,7 +154,7 @@ class Outage(NamedTuple):
     backlog: int
 
 
-def outage(rate: float, seconds: int, receives: int = RECEIVES) -> Outage:
+def outage(rate: float, seconds: int, receives: int = aws.RECEIVES) -> Outage:
     """Every message is received, fails, is hidden, and received again, until it is parked."""
     due: Counter[tuple[int, int]] = Counter()  # by the second when they are visible again, and receives so far
     visible: Counter[int] = Counter()
@@ -301,21 +166,21 @@ def outage(rate: float, seconds: int, receives: int = RECEIVES) -> Outage:
             in_flight -= back
             visible[done] += back
         for done in sorted(visible, reverse=True):
-            taken = min(visible[done], IN_FLIGHT - in_flight)
+            taken = min(visible[done], aws.IN_FLIGHT - in_flight)
             visible[done] -= taken
             if done + 1 == receives:
                 parked += taken
             else:
                 in_flight += taken
-                due[now + TIMEOUT_HIDDEN, done + 1] += taken
+                due[now + aws.TIMEOUT_HIDDEN, done + 1] += taken
         most = max(most, in_flight)
     return Outage(most, parked, in_flight + visible.total())
 
 
 def outages() -> Rows:
     rows = []
-    for span, hours in SPANS.items():
-        rate = MAILS_A_DAY * FEEDBACK / hours / 3600
+    for span, hours in aws.SPANS.items():
+        rate = aws.MAILS_A_DAY * aws.FEEDBACK / hours / 3600
         for minutes, receives in ((10, 5), (60, 5), (60, 25)):
             found = outage(rate, minutes * 60, receives)
             rows.append(
@@ -332,12 +197,13 @@ def outages() -> Rows:
 
 
 def index() -> Rows:
-    """The partition REASON#DAY of the index."""
+    """Return what the partition REASON#DAY of the index takes, as long as DynamoDB does not split it."""
     rows = []
-    for span, hours in SPANS.items():
-        _, costs = record((event(number) for number in range(1000)), BATCH)
-        writes = MAILS_A_DAY * HARD / hours / 3600 * costs.index_units
-        rows.append([span, f"{writes:,.0f}", f"{writes / PARTITION_WRITES:.0%}"])
+    _, costs = record((event(number) for number in range(1000)), aws.BATCH)
+    for span, hours in aws.SPANS.items():
+        writes = aws.MAILS_A_DAY * aws.HARD / hours / 3600 * costs.index_units
+        backlog = 3600 * writes / (aws.PARTITION_WRITES - writes)
+        rows.append([span, f"{writes:,.0f}", f"{writes / aws.PARTITION_WRITES:.0%}", f"{backlog / 60:,.0f}"])
     return rows
 
 
@@ -348,7 +214,7 @@ def key_requests() -> Rows:
     https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html and
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html.
     """
-    periods = 86_400 // KEY_REUSE
+    periods = 86_400 // aws.KEY_REUSE
     functions = ceil(float(concurrency()[-1][4]))
     parts = {
         "topic: one producer, SES": periods * 2,
@@ -358,7 +224,7 @@ def key_requests() -> Rows:
     }
     rows = [[name, f"{requests:,}"] for name, requests in parts.items()]
     total = sum(parts.values())
-    return [*rows, ["all", f"{total:,}"], ["all, dollars a month", f"{total * 30 * KMS_REQUEST:.2f}"]]
+    return [*rows, ["all", f"{total:,}"], ["all, dollars a month", f"{total * 30 * aws.KMS_REQUEST:.2f}"]]
 
 
 def logged_bytes() -> float:
@@ -379,21 +245,21 @@ def logged_bytes() -> float:
 
 def prices() -> Iterator[tuple[str, float]]:
     """Yield what a million mails cost, in dollars, with batches of 14, as they are when the day is even."""
-    events = 1_000_000 * FEEDBACK
-    batch = int(MAILS_A_DAY * FEEDBACK / 86_400 / POLLERS)
+    events = 1_000_000 * aws.FEEDBACK
+    batch = int(aws.MAILS_A_DAY * aws.FEEDBACK / 86_400 / aws.POLLERS)
     _, costs = record((event(number) for number in range(100 * batch)), batch)
     per_receive = min(10, batch)
-    gb = costs.item_bytes * events / GB
-    yield "SNS: one publication an event", events * SNS_PUBLISH
-    yield "SQS: sent singly, received and deleted by the ten", events * (1 + 2 / per_receive) * SQS_REQUEST
-    yield "Lambda: calls", events / batch * LAMBDA_REQUEST
-    yield "Lambda: 256 MB for as long", events / batch * costs.seconds * 0.25 * LAMBDA_GB_SECOND
-    yield "DynamoDB: reads", events * costs.read_units * READ_UNIT
-    yield "DynamoDB: writes of items", events * costs.write_units * WRITE_UNIT
-    yield "DynamoDB: writes of the index", events * costs.index_units * WRITE_UNIT
-    yield "DynamoDB: a month of storage and recovery", gb * (STORED_GB_MONTH + RECOVERY_GB_MONTH)
-    yield "CloudWatch Logs", events * logged_bytes() / GB * LOG_GB
-    yield "KMS", float(key_requests()[-1][1]) / 30 / (MAILS_A_DAY / 1_000_000)
+    gb = costs.item_bytes * events / aws.GB
+    yield "SNS: one publication an event", events * aws.SNS_PUBLISH
+    yield "SQS: sent singly, received and deleted by the ten", events * (1 + 2 / per_receive) * aws.SQS_REQUEST
+    yield "Lambda: calls", events / batch * aws.LAMBDA_REQUEST
+    yield "Lambda: 256 MB for as long", events / batch * costs.seconds * 0.25 * aws.LAMBDA_GB_SECOND
+    yield "DynamoDB: reads", events * costs.read_units * aws.READ_UNIT
+    yield "DynamoDB: writes of items", events * costs.write_units * aws.WRITE_UNIT
+    yield "DynamoDB: writes of the index", events * costs.index_units * aws.WRITE_UNIT
+    yield "DynamoDB: a month of storage and recovery", gb * (aws.STORED_GB_MONTH + aws.RECOVERY_GB_MONTH)
+    yield "CloudWatch Logs", events * logged_bytes() / aws.GB * aws.LOG_GB
+    yield "KMS", float(key_requests()[-1][1]) / 30 / (aws.MAILS_A_DAY / 1_000_000)
 
 
 def price_rows() -> Rows:
@@ -403,7 +269,7 @@ def price_rows() -> Rows:
         *[[name, f"{price:.4f}"] for name, price in found],
         ["all, of a million mails", f"{total:.2f}"],
         ["all, of 100 million mails", f"{total * 100:.0f}"],
-        ["all, of a million bounces and complaints", f"{total / FEEDBACK:.2f}"],
+        ["all, of a million bounces and complaints", f"{total / aws.FEEDBACK:.2f}"],
     ]
 
 
@@ -440,7 +306,13 @@ TABLES = {
         ],
         outages,
     ),
-    "index": (["sent", "writes a second to BOUNCE#day", "of what one partition takes"], index),
+    "index": (
+        [
+            *("sent", "writes a second to `BOUNCE#day`", "of what one partition takes"),
+            "minutes to catch up after an hour",
+        ],
+        index,
+    ),
     "kms": (["requests to KMS", "a day"], key_requests),
     "price": (["part", "US dollars"], price_rows),
 }

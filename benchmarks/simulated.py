@@ -1,4 +1,4 @@
-"""A DynamoDB table in memory, on a clock of its own: what the ledger's calls cost, and what many writers do to one item.
+"""A DynamoDB table in memory with a clock of its own: what the ledger's calls cost, and what writers do to each other.
 
 Threads stand for functions that run at once. Only one of them runs at a time, until its next call; the clock then jumps
 to whoever is due next, so that a simulation is fast, and the same each time.

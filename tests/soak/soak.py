@@ -142,7 +142,8 @@ class Soak:
         self.lab = lab
         self.outputs = lab.deploy_assembly(out)["Soak"]
         session = lab.session()
-        self.sns, self.sqs, self.lambda_ = session.client("sns"), session.client("sqs"), session.client("lambda")
+        self.sns: Any = session.client("sns")
+        self.sqs, self.lambda_ = session.client("sqs"), session.client("lambda")
         self.table = session.resource("dynamodb").Table(self.outputs["Table"])
         self.sqs.set_queue_attributes(QueueUrl=self.outputs["Queue"], Attributes={"VisibilityTimeout": str(HIDDEN)})
 
