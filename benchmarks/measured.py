@@ -96,8 +96,11 @@ class Race(NamedTuple):
     write_units: int
 
 
-def race(functions: int, events: int) -> Race:
-    """Let *functions* at once each have one of the events, until none is left; what fails waits, as SQS lets it."""
+def race(functions: int, events: int, *, pauses: bool = True) -> Race:
+    """Let *functions* at once each have one of the events, until none is left; what fails waits, as SQS lets it.
+
+    *pauses* is whether the ledger pauses before it tries again.
+    """
     clock = Clock()
     table = Table(clock)
     waiting: list[tuple[float, int, int]] = [(0.0, 0, number) for number in range(events)]
@@ -119,7 +122,8 @@ def race(functions: int, events: int) -> Race:
                 else:
                     waiting.append((clock.now + aws.TIMEOUT_HIDDEN, receives + 1, number))
 
-    with mock.patch("time.sleep", clock.sleep), mock.patch("random.random", random.Random(1).random):
+    pause = clock.sleep if pauses else lambda seconds: None
+    with mock.patch("time.sleep", pause), mock.patch("random.random", random.Random(1).random):
         for _ in range(functions):
             clock.spawn(function)
         clock.run()

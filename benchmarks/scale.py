@@ -2,8 +2,8 @@
 
 python -m benchmarks.scale [--check docs/scale.md]
 
-What the handler's own code does (calls, conflicts, sizes of items) is measured by benchmarks/measured.py. Everything else
-is arithmetic on benchmarks/assumptions.py.
+What the handler's own code does (calls, conflicts, sizes of items) is measured by benchmarks/measured.py. Everything
+else is arithmetic on benchmarks/assumptions.py.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import hashlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import ceil
 from pathlib import Path
 from typing import NamedTuple
@@ -93,24 +93,19 @@ def growth() -> Rows:
 
 
 def races() -> Rows:
-    rows = []
-    for functions in (2, 10, 100):
-        found = race(functions, 1000)
-        rows.append(
-            [
-                str(functions),
-                f"{found.conflicts:,}",
-                str(found.tries),
-                str(found.dead),
-                f"{found.seconds:,.0f}",
-                f"{found.write_units:,}",
-            ]
-        )
+    found = {str(functions): race(functions, 1000) for functions in (2, 10, 100)}
+    found["100, without pauses"] = race(100, 1000, pauses=False)
     _, together = record(map(of_one_address, range(1000)), aws.BATCH)
-    rows.append(
-        ["1, in batches of 100", "0", "1", "0", f"{together.seconds * 10:,.0f}", f"{together.write_units * 1000:,.0f}"]
-    )
-    return rows
+    return [
+        *[
+            [
+                *(name, f"{it.conflicts:,}", str(it.tries), str(it.dead)),
+                *(f"{it.seconds:,.0f}", f"{it.write_units:,}"),
+            ]
+            for name, it in found.items()
+        ],
+        ["1, in batches of 100", "0", "1", "0", f"{together.seconds * 10:,.0f}", f"{together.write_units * 1000:,.0f}"],
+    ]
 
 
 def partitions() -> Rows:
