@@ -31,6 +31,7 @@ _T = TypeVar("_T")
 _KEYS_A_CALL = 100  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 _STATEMENTS_A_CALL = 25  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
 _ROUNDS = 8  # of reading, merging and writing when others write the same items, or DynamoDB is busy
+_LAST_ROUND = 5.0  # seconds after the first one; the function has 30, and a call that hangs takes up to 12 of them
 _READS = 4  # of keys that DynamoDB left unprocessed
 _PAUSE = 0.05  # seconds before the first of these is repeated, of rounds at most; doubled each time
 
@@ -80,9 +81,12 @@ class Ledger:
             pending[fact.key].append(fact)
         failures: dict[Key, str] = {}
         again: dict[Key, str] = {}
+        started = time.monotonic()
         for number in range(_ROUNDS):
             if number:
                 time.sleep(random.random() * _PAUSE * 2 ** (number - 1))
+            if time.monotonic() - started > _LAST_ROUND:
+                break
             try:
                 again = self._round(pending, failures)
             except BotoCoreError as error:  # no answer: further calls would only use up the function's time
