@@ -24,11 +24,11 @@ lab: $(LAB) $(CDK) ## start the local SES with the app deployed, until Ctrl-C
 
 .PHONY: test
 test: $(DEV) $(CDK) ## run the whole test suite
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: check
 check: lint ## what to run after every change: format, lint, types, and the tests that need no lab
-	@$(BIN)/python -m pytest -q -m "not lab and not package"
+	@$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile -m "not lab and not package"
 
 .PHONY: soak
 soak: $(DEV) $(CDK) ## ten thousand events through the lab, an outage in their midst; some minutes

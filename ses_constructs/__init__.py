@@ -36,7 +36,9 @@ if TYPE_CHECKING:
         ReceiptAction,
         SnsEncoding,
     )
+    from ses_constructs.receiving.forwarder import MailForwarder
     from ses_constructs.receiving.mailbox import InboundMailbox, VerdictPolicy
+    from ses_constructs.receiving.reply_addresses import ReplyAddresses
     from ses_constructs.sending import (
         AccountEventType,
         CloudWatchEventDestination,
@@ -85,9 +87,11 @@ __all__ = [
     "InboundMailbox",
     "InboundMx",
     "Invocation",
+    "MailForwarder",
     "MessageTag",
     "MtaSts",
     "ReceiptAction",
+    "ReplyAddresses",
     "SendingConfigurationSet",
     "SesAccountEvents",
     "SesEventRule",
@@ -132,9 +136,11 @@ _FOLDERS = {
     "InboundMailbox": "receiving.mailbox",
     "InboundMx": "receiving",
     "Invocation": "receiving",
+    "MailForwarder": "receiving.forwarder",
     "MessageTag": "sending",
     "MtaSts": "identity.mta_sts",
     "ReceiptAction": "receiving",
+    "ReplyAddresses": "receiving.reply_addresses",
     "SendingConfigurationSet": "sending",
     "SesAccountEvents": "sending",
     "SesEventRule": "sending",

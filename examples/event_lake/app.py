@@ -17,6 +17,10 @@ stack = cdk.Stack(app, "EventLakeExample")
 
 key = kms.Key(stack, "Key", enable_key_rotation=True, removal_policy=cdk.RemovalPolicy.DESTROY)
 trouble = sns.Topic(stack, "Trouble", master_key=key, enforce_ssl=True)
+# With a policy of its own a topic is closed to CloudWatch, and so is its key.
+trouble.grant_publish(
+    iam.ServicePrincipal("cloudwatch.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack.account}})
+)
 
 lake = EventLake(
     stack,

@@ -12,12 +12,10 @@ from aws_cdk import aws_sqs as sqs
 
 from ses_constructs import (
     ActiveReceiptRuleSet,
-    BounceTemplate,
     Dns,
     DomainIdentity,
     InboundMailbox,
     InboundMx,
-    ReceiptAction,
     VerdictPolicy,
 )
 
@@ -46,12 +44,7 @@ support = InboundMailbox(
     retention=cdk.Duration.days(30),
     removal_policy=cdk.RemovalPolicy.DESTROY,  # an example should leave nothing behind
 )
-# Whatever else comes is answered at once, while the sender is still on the line.
-rules.add_rule(
-    "Unknown",
-    recipients=[domain],
-    actions=[ReceiptAction.bounce(BounceTemplate.MAILBOX_DOES_NOT_EXIST, sender=f"postmaster@{domain}")],
-)
+# Mail to any other address is refused by SES, for no rule wants it.
 InboundMx(stack, "Mx", domain=domain, dns=Dns.route53(zone), rule_set=rules)
 
 key = kms.Key(stack, "Key", enable_key_rotation=True, removal_policy=cdk.RemovalPolicy.DESTROY)

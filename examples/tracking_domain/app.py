@@ -9,7 +9,6 @@ split it: the tracking domain, with its parameter region, in a stack there, and 
 
 import aws_cdk as cdk
 from aws_cdk import aws_route53 as route53
-from aws_cdk import aws_ses as ses
 
 from ses_constructs import Dns, DomainIdentity, SendingConfigurationSet, TrackingDomain
 
@@ -25,7 +24,7 @@ zone = route53.HostedZone.from_hosted_zone_attributes(
 )
 dns = Dns.route53(zone)
 
-# SES takes the tracking domain because it lies below a domain that is verified.
+# SES takes the tracking domain because it lies below a domain that is verified; configuration sets wait for that.
 identity = DomainIdentity(
     stack, "Identity", domain=f"mail.{zone_name}", dns=dns, removal_policy=cdk.RemovalPolicy.DESTROY
 )
@@ -34,14 +33,11 @@ tracking = TrackingDomain(
     "Tracking",
     domain=f"click.mail.{zone_name}",
     dns=dns,
+    identity=identity,
     removal_policy=cdk.RemovalPolicy.DESTROY,  # an example should leave nothing behind
 )
 
-news = SendingConfigurationSet(
-    stack, "News", tracking_domain=tracking.domain, tracking_https_policy=ses.HttpsPolicy.REQUIRE
-)
-# SES refuses a tracking domain that is not verified yet.
-news.node.add_dependency(identity.when_verified(), tracking)
+news = SendingConfigurationSet(stack, "News", tracking_domain=tracking)
 
 # For those who check their stacks with cdk-nag.
 cdk.Validations.of(tracking.distribution).acknowledge(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from custom_resources.spf import SpfError, merge, remove
+from custom_resources.txt_records import TxtRecords
 from custom_resources.zones import RecordSets, client
 from ses_common.lifecycle import Refused, Result
 
@@ -27,13 +28,14 @@ class SpfTerms:
     """
 
     def create(self, request: Request) -> Result:
-        """Add the term, unless it is there."""
+        """Add the term, unless it is there, or the record would need too many look-ups with it."""
         properties = request.properties
         done = _FOUND
+        world = TxtRecords()
 
         def edit(values: Sequence[str]) -> list[str]:
             nonlocal done
-            merged = merge(values, [properties["Term"]], properties["Qualifier"])
+            merged = merge(values, [properties["Term"]], properties["Qualifier"], texts_of=world.texts)
             done = _CREATED if merged.created else _ADDED if merged.added else _FOUND
             return merged.values
 

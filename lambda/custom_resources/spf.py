@@ -6,12 +6,18 @@ byte for byte.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 MAX_LOOKUPS = 10  # RFC 7208, section 4.6.4
 _QUERYING = re.compile(r"[+?~-]?(?:include:|exists:|a(?:[:/]|$)|mx(?:[:/]|$)|ptr(?::|$))|redirect=", re.IGNORECASE)
+_FOLLOWED = re.compile(r"(?:[+?~-]?include:|redirect=)(?P<name>[^%\s]+)", re.IGNORECASE)
+_IS_SPF = re.compile(r"v=spf1(?:\s|$)", re.IGNORECASE)
 _LAST = re.compile(r"(?:[+?~-]?all|redirect=\S*)(?=\s|$)", re.IGNORECASE)
+
+
+TextsOf = Callable[[str], Sequence[str] | None]
+"""The TXT records of a name; None if they are not known."""
 
 
 class SpfError(Exception):
@@ -27,16 +33,19 @@ class Merged:
     added: list[str]
 
 
-def merge(values: Sequence[str], terms: Sequence[str], qualifier: str) -> Merged:
+def merge(
+    values: Sequence[str], terms: Sequence[str], qualifier: str, *, texts_of: TextsOf = lambda name: None
+) -> Merged:
     """Add *terms* (like ``include:amazonses.com``) to the SPF record among *values*, or make one.
 
     :param qualifier: how a record that is made here ends, like ``~all``. One that is there keeps its end.
+    :param texts_of: by which the look-ups of what is included are counted; what is not known counts as one.
     :raises SpfError: if there are two SPF records, or the result would need more than ten look-ups.
     """
     position = _spf_position(values)
     if position is None:
         text = " ".join(["v=spf1", *terms, qualifier])
-        _check_lookups(text)
+        _check_lookups(text, texts_of)
         return Merged([*values, f'"{text}"'], created=True, added=list(terms))
     text = read(values[position])
     present = {_plain(term) for term in text.split()}
@@ -47,7 +56,7 @@ def merge(values: Sequence[str], terms: Sequence[str], qualifier: str) -> Merged
     place = last.start() if last else len(text)
     inserted = "".join(f"{term} " for term in added) if last else "".join(f" {term}" for term in added)
     text = text[:place] + inserted + text[place:]
-    _check_lookups(text)
+    _check_lookups(text, texts_of)
     return Merged(_replaced(values, position, write(text)), created=False, added=added)
 
 
@@ -84,7 +93,7 @@ def write(text: str) -> str:
 
 
 def _spf_position(values: Sequence[str]) -> int | None:
-    positions = [place for place, value in enumerate(values) if re.match(r"v=spf1(\s|$)", read(value), re.IGNORECASE)]
+    positions = [place for place, value in enumerate(values) if _IS_SPF.match(read(value))]
     if len(positions) > 1:
         raise SpfError(
             f"there are {len(positions)} SPF records at this name, so receivers ignore all of them (RFC 7208, section "
@@ -93,13 +102,28 @@ def _spf_position(values: Sequence[str]) -> int | None:
     return positions[0] if positions else None
 
 
-def _check_lookups(text: str) -> None:
-    lookups = sum(1 for term in text.split()[1:] if _QUERYING.match(term))
+def _check_lookups(text: str, texts_of: TextsOf) -> None:
+    lookups = count_lookups(text, texts_of)
     if lookups > MAX_LOOKUPS:
         raise SpfError(
-            f"the SPF record would need {lookups} DNS look-ups, and receivers stop at {MAX_LOOKUPS} (RFC 7208, section "
-            f"4.6.4): take some out of {text!r}, then deploy again"
+            f"the SPF record would need {lookups} DNS look-ups or more, and receivers stop at {MAX_LOOKUPS} (RFC 7208, "
+            f"section 4.6.4): take some out of {text!r}, then deploy again"
         )
+
+
+def count_lookups(text: str, texts_of: TextsOf) -> int:
+    """Return how many look-ups a record needs with all that it includes. The count ends beyond the limit."""
+    count = 0
+    waiting = [text]
+    while waiting and count <= MAX_LOOKUPS:
+        for term in waiting.pop().split()[1:]:
+            if not _QUERYING.match(term):
+                continue
+            count += 1
+            followed = _FOLLOWED.fullmatch(term)
+            if followed is not None and count <= MAX_LOOKUPS:
+                waiting += [it for it in texts_of(followed["name"]) or () if _IS_SPF.match(it)]
+    return count
 
 
 def _plain(term: str) -> str:

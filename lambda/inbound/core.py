@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from inbound.headers import Fields
     from inbound.mime import Mail
     from inbound.receipt import Receipt
+    from inbound.threads import Thread
 
 VERSION = "1"
 _MOST_ATTACHMENTS = 100  # in the event; the document has all
@@ -40,12 +41,19 @@ class StoredAttachment(TypedDict):
 
 
 def describe(
-    receipt: Receipt, mail: Mail, attachments: Sequence[StoredAttachment], *, mailbox: str, document_key: str
+    receipt: Receipt,
+    mail: Mail,
+    attachments: Sequence[StoredAttachment],
+    *,
+    mailbox: str,
+    document_key: str,
+    thread: Thread | None,
 ) -> dict[str, Any]:
     """Return all that is known of a mail.
 
     :param mailbox: whose it is.
     :param document_key: where this description will be stored, in the bucket of the mail.
+    :param thread: in which the mail answers, by the reply address that it was sent to.
     """
     fields = mail.fields
     return {
@@ -68,6 +76,7 @@ def describe(
         "messageId": _first(fields.message_ids("message-id")),
         "inReplyTo": fields.message_ids("in-reply-to"),
         "references": fields.message_ids("references"),
+        "thread": thread,
         "text": mail.text,
         "html": mail.html,
         "shortened": False,

@@ -8,7 +8,8 @@ name SES message ids, and nothing of the mail.
 
 Environment: ``MAILBOX_NAME``, ``EVENT_BUS_NAME``, ``DEAD_LETTER_QUEUE_URL``, ``MAX_RECEIVE_COUNT`` (that of the queue's
 redrive policy), ``SPAM_POLICY`` and ``VIRUS_POLICY`` (``FLAG``, ``QUARANTINE`` or ``DROP``), ``KEY_PREFIX`` (of what
-is stored here; default none) and ``METRICS_NAMESPACE`` (default ``SesConstructs/Inbound``).
+is stored here; default none), ``METRICS_NAMESPACE`` (default ``SesConstructs/Inbound``), and for reply addresses those
+of :func:`inbound.threads.thread_of`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from inbound.core import StoredAttachment, describe, fit
 from inbound.mime import take_apart
 from inbound.names import safe_name
 from inbound.receipt import Policy, judge, read_receipt
+from inbound.threads import thread_of
 from ses_common.batches import do_each, error_code
 from ses_common.envelope import Unusable, document
 from ses_common.metrics import publish
@@ -115,7 +117,14 @@ def _receive(body: str, settings: Settings, counts: dict[str, int]) -> None:
         _attachment(receipt.bucket, f"{folder}/{number}-", attachment, store=not kept_away)
         for number, attachment in enumerate(mail.attachments, start=1)
     ]
-    description = describe(receipt, mail, attachments, mailbox=settings.mailbox, document_key=f"{folder}/mail.json")
+    description = describe(
+        receipt,
+        mail,
+        attachments,
+        mailbox=settings.mailbox,
+        document_key=f"{folder}/mail.json",
+        thread=thread_of(receipt.recipients),
+    )
     _announce(description, settings.event_bus, "Email Quarantined" if kept_away else "Email Received")
     counts["Quarantined" if kept_away else "Received"] += 1
     counts["Unreadable"] += mail.problem is not None

@@ -215,9 +215,17 @@ def _take(part: Message) -> bytes | None:
 
 
 def _content(part: Message) -> bytes | None:
+    content = _decoded_content(part)
+    if content is None:  # most likely for parameters that cannot be read, and are not needed for it
+        del part["content-type"]
+        content = _decoded_content(part)
+    return content
+
+
+def _decoded_content(part: Message) -> bytes | None:
     if str(part.get("content-transfer-encoding", "")).strip().lower() == "base64":
         # What get_payload comes to in the end, without its way through a list of all lines.
-        content = _tried(partial(a2b_base64, cast("str", part.get_payload())), None)
+        content = _tried(lambda: a2b_base64(cast("str", part.get_payload())), None)
         if content is not None:
             return content
     return cast("bytes | None", _tried(partial(part.get_payload, decode=True), None))

@@ -11,16 +11,18 @@ from aws_cdk import Acknowledgment, Annotations, ArnFormat, Duration, RemovalPol
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct, IDependable
+from constructs import Construct, IConstruct, IDependable
 
 from ses_constructs._kit.alarms import make_dead_letter_alarm
 from ses_constructs._kit.checks import fail
 from ses_constructs._kit.keys import allow_service
+from ses_constructs._kit.stacks import can_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aws_cdk import aws_cloudwatch as cloudwatch
+    from aws_cdk import aws_sns as sns
 
 _RETENTION = Duration.days(14)  # the most that SQS offers
 
@@ -32,19 +34,21 @@ def check_queue(scope: Construct, parameter: str, queue: sqs.IQueue) -> None:
         fail(scope, parameter, rule, queue.node.path)
 
 
-def allow_topic_to_send(scope: Construct, queue: sqs.IQueue, topic_arn: str) -> Sequence[IDependable]:
+def allow_topic_to_send(scope: Construct, queue: sqs.IQueue, topic: sns.ITopic) -> Sequence[IDependable]:
     """Let one topic send to *queue*, and SNS use its key for topics of this account and region.
 
+    A queue that is in another stack than both lets in topics of this account and region, for it cannot name the one.
     Returned is what to wait for until it may, as far as it is in the stack.
     """
     any_topic = Stack.of(scope).format_arn(service="sns", resource="*", arn_format=ArnFormat.NO_RESOURCE_NAME)
-    return _allow(scope, queue, service="sns.amazonaws.com", source=topic_arn, any_source=any_topic)
+    return _allow(scope, queue, service="sns.amazonaws.com", source=topic.topic_arn, any_source=any_topic, origin=topic)
 
 
 def allow_rule_to_send(scope: Construct, queue: sqs.IQueue, rule_arn: str) -> Sequence[IDependable]:
     """Let one rule send to *queue*, and EventBridge use its key for rules of this account and region.
 
-    Returned is what to wait for until it may, as far as it is in the stack.
+    A queue in another stack lets in rules of this account and region, for it cannot name the one. Returned is what to
+    wait for until it may, as far as it is in the stack.
     """
     any_rule = Stack.of(scope).format_arn(service="events", resource="rule", resource_name="*")
     return _allow(scope, queue, service="events.amazonaws.com", source=rule_arn, any_source=any_rule)
@@ -59,12 +63,15 @@ def allow_bus_to_send(scope: Construct, queue: sqs.IQueue, bus_arn: str) -> Sequ
     return _allow(scope, queue, service="events.amazonaws.com", source=bus_arn, any_source=any_bus)
 
 
-def _allow(scope: Construct, queue: sqs.IQueue, *, service: str, source: str, any_source: str) -> Sequence[IDependable]:
+def _allow(
+    scope: Construct, queue: sqs.IQueue, *, service: str, source: str, any_source: str, origin: IConstruct | None = None
+) -> Sequence[IDependable]:
+    named = can_name(scope, queue, origin if origin is not None else scope, lambda: source)
     statement = iam.PolicyStatement(
         actions=["sqs:SendMessage"],
         principals=[iam.ServicePrincipal(service)],
         resources=[queue.queue_arn],
-        conditions={"ArnEquals": {"aws:SourceArn": source}},
+        conditions={"ArnEquals": {"aws:SourceArn": source}} if named else {"ArnLike": {"aws:SourceArn": any_source}},
     )
     added = queue.add_to_resource_policy(statement)
     if not added.statement_added:

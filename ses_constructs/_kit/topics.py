@@ -26,6 +26,7 @@ class _Topic:
     """What is known of a topic, and the CDK's value for it, which every destination can share."""
 
     problem: tuple[str, str] | None
+    arn: str
     key: kms.IKey | None
     destination: ses.EventDestination
 
@@ -39,7 +40,12 @@ def checked_topic(scope: Construct, parameter: str, topic: sns.ITopic) -> _Topic
     known = _known.get(topic)
     if known is None:
         key = topic.master_key
-        known = _Topic(problem=_problem(topic, key), key=key, destination=ses.EventDestination.sns_topic(topic))
+        known = _Topic(
+            problem=_problem(topic, key),
+            arn=topic.topic_arn,
+            key=key,
+            destination=ses.EventDestination.sns_topic(topic),
+        )
         _known[topic] = known
     if known.problem is not None:
         fail(scope, parameter, *known.problem)

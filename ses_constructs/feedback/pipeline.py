@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from ses_constructs.feedback.changes import SuppressionChanges
     from ses_constructs.identity import SendingIdentity
+    from ses_constructs.sending import EventBridgeDestination
     from ses_constructs.sending.configuration_set import AnyConfigurationSet
 
 _TIMEOUT = Duration.seconds(30)
@@ -65,7 +66,7 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
         scope: Construct,
         id: str,
         *,
-        sources: Sequence[AnyConfigurationSet | SendingIdentity | sns.ITopic],
+        sources: Sequence[AnyConfigurationSet | SendingIdentity | sns.ITopic | EventBridgeDestination],
         topic: sns.ITopic | None = None,
         queue: sqs.IQueue | None = None,
         dead_letter_queue: sqs.IQueue | None = None,
@@ -82,7 +83,9 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
     ) -> None:
         """:param sources: configuration sets and identities, whose bounces and complaints are then published to
             *topic*; or topics that get SES's event publishing or identity notifications already. An identity tells of
-            all its mail: of mail with a configuration set among *sources* it is a second word on the same.
+            all its mail: of mail with a configuration set among *sources* it is a second word on the same. Or what
+            ``publish_to_event_bridge`` of a configuration set returned, in the same stack: its rule gets the queue as
+            a target. The same event by SNS and by EventBridge counts once.
 
         :param topic: your topic for the configuration sets and identities among *sources*. Default: a new one.
         :param queue: your standard queue. It must redrive to *dead_letter_queue* after *max_receive_count* receives,
@@ -262,7 +265,11 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
         )
 
     def _connect(self, given: Sources, own_topic: sns.ITopic | None) -> None:
+        for destination in given.destinations:
+            destination.rule.add_queue(self.queue, dead_letter_queue=self.dead_letter_queue)
         topics = [*given.topics, *([self.topic] if self.topic is not None else [])]
+        if not topics:
+            return
         subscriptions = Subscriptions(
             self, topics=topics, own_topic=own_topic, queue=self.queue, dead_letter_queue=self.dead_letter_queue
         )

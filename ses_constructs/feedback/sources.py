@@ -1,4 +1,4 @@
-"""From SES to the topics: event destinations and notification topics, also from one stack to another.
+"""From SES to the queue: event destinations, notification topics and rules, also from one stack to another.
 
 No policy is wider than it must be. Where two stacks are involved a policy cannot name what the other one defines, for
 then each would have to be deployed before the other; it names what there is of the kind in account and region.
@@ -16,7 +16,7 @@ from ses_constructs._kit.checks import fail, items
 from ses_constructs._kit.keys import allow_service
 from ses_constructs._kit.stacks import lineage, same_place, stack_of
 from ses_constructs._kit.topics import checked_topic, open_topic
-from ses_constructs.sending import EventType
+from ses_constructs.sending import EventBridgeDestination, EventType
 from ses_constructs.sending.configuration_set import AnyConfigurationSet
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ses_constructs.identity import SendingIdentity
 
 _SES = "ses.amazonaws.com"
+_FEEDBACK = frozenset({EventType.BOUNCE, EventType.COMPLAINT})
 
 
 class Sources(NamedTuple):
@@ -36,6 +37,7 @@ class Sources(NamedTuple):
     sets: list[AnyConfigurationSet]
     identities: list[SendingIdentity]
     topics: list[sns.ITopic]
+    destinations: list[EventBridgeDestination]
 
     @property
     def publishers(self) -> list[AnyConfigurationSet | SendingIdentity]:
@@ -45,20 +47,23 @@ class Sources(NamedTuple):
 
 def sorted_sources(
     scope: Construct,
-    sources: Sequence[AnyConfigurationSet | SendingIdentity | sns.ITopic],
+    sources: Sequence[AnyConfigurationSet | SendingIdentity | sns.ITopic | EventBridgeDestination],
     topic: sns.ITopic | None,
 ) -> Sources:
     """Check sources and topic, and sort the sources by kind."""
-    found = Sources([], [], [])
+    found = Sources([], [], [], [])
     for source in dict.fromkeys(items(scope, "sources", sources, what="configuration sets, identities and topics")):
         if isinstance(source, AnyConfigurationSet):
             found.sets.append(source)
         elif _is_identity(source):
             found.identities.append(source)
+        elif isinstance(source, EventBridgeDestination):
+            found.destinations.append(_checked_destination(scope, source))
         elif _is_topic(source):
             found.topics.append(source)
         else:
-            fail(scope, "sources", "must be each a SendingConfigurationSet, an identity or an SNS topic", source)
+            rule = "must be each a SendingConfigurationSet, an identity, an SNS topic or an EventBridgeDestination"
+            fail(scope, "sources", rule, source)
     for publisher in found.publishers:
         place, here = Stack.of(publisher).environment, Stack.of(scope).environment
         if place != here:
@@ -70,6 +75,19 @@ def sorted_sources(
     if topic is not None and not found.publishers:
         fail(scope, "topic", "is for configuration sets and identities, and sources must then name one", sources)
     return found
+
+
+def _checked_destination(scope: Construct, destination: EventBridgeDestination) -> EventBridgeDestination:
+    if not _FEEDBACK.intersection(destination.events):
+        rule = "must publish BOUNCE or COMPLAINT, or there is nothing to record"
+        fail(scope, "sources", rule, ", ".join(destination.events))
+    if stack_of(destination) != stack_of(scope):
+        rule = (
+            "must be an EventBridgeDestination of the pipeline's own stack, for the rule and the queue's policy name "
+            "each other; for a set of another stack give the set itself"
+        )
+        fail(scope, "sources", rule, destination.node.path)
+    return destination
 
 
 class Publishing:

@@ -34,9 +34,9 @@ class Spf:
 
         The terms are **added** to the record that is there: nothing of it is lost, it keeps its own end, and when they
         leave the stack only they go. Two SPF records at the name, or more than ten look-ups, stop the deployment.
-        Only the terms of that one record are counted there. What its includes need in turn changes without you:
-        ``ses-constructs doctor DOMAIN`` counts it, through every include, whenever it is run (RFC 7208, section 4.6.4:
-        ten look-ups, of which two may find nothing).
+        They are counted through every include, as far as DNS answers. What includes need changes without you:
+        ``ses-constructs doctor DOMAIN`` counts whenever it is run (RFC 7208, section 4.6.4: ten look-ups, of which two
+        may find nothing).
 
         :param also: further mechanisms, such as ``include:_spf.example.com``, ``ip4:192.0.2.0/24``, ``a`` or ``mx``.
         :param qualifier: how the record ends if there is none yet. Default: ``~all``, everybody else is suspicious.

@@ -9,7 +9,7 @@ With pytest, the fixture ``ses_lab`` is a lab for the whole session.
 
 from ses_constructs.lab.errors import LabError
 from ses_constructs.lab.lab import Lab
-from ses_constructs.lab.observed import LabEvent, LabMessage
+from ses_constructs.lab.observed import LabAction, LabEvent, LabMessage, LabReceived
 from ses_constructs.lab.smtp_password import smtp_password
 
-__all__ = ["Lab", "LabError", "LabEvent", "LabMessage", "smtp_password"]
+__all__ = ["Lab", "LabAction", "LabError", "LabEvent", "LabMessage", "LabReceived", "smtp_password"]

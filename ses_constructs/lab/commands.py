@@ -67,6 +67,7 @@ def _show_ways_in(console: Console, lab: Lab, stacks: dict[str, dict[str, str]],
             f"password {password}",
             f"certificate {lab.ca_certificate}",
         ],
+        "SMTP for mail that comes in": ["{}:{}".format(*lab.mx)],
         "Send from": [f"anything@{DOMAIN}, to bounce@simulator.amazonses.com for example"],
         **{
             f"Outputs of {stack}": [f"{name}: {value}" for name, value in outputs.items()]

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from ses_constructs.lab import environment as lab_environment
 from ses_constructs.lab.errors import LabError, tail
-from ses_constructs.lab.observed import LabEvent, LabMessage
+from ses_constructs.lab.observed import LabEvent, LabMessage, LabReceived
 from ses_constructs.lab.process import SERVER_LOG, Ready, Server, run_logged
 from ses_constructs.lab.toolchain import find_toolchain
 
@@ -118,8 +118,13 @@ class Lab:
         return self._running.submission
 
     @property
+    def mx(self) -> tuple[str, int]:
+        """Host and port for mail that comes in, with STARTTLS and without AUTH."""
+        return self._running.mx
+
+    @property
     def ca_certificate(self) -> Path:
-        """The certificate (PEM) that vouches for the submission server, as ``cafile`` of an SSL context."""
+        """The certificate (PEM) that vouches for both SMTP servers, as ``cafile`` of an SSL context."""
         return self._running.ca_certificate
 
     def environment(self) -> dict[str, str]:
@@ -200,6 +205,13 @@ class Lab:
         """Return what SES accepted, in order. :param since: leave out messages up to this sequence number."""
         found = self._control(f"messages?since={since}")["messages"]
         return [LabMessage(**{**message, "raw": base64.b64decode(message["raw"])}) for message in found]
+
+    def received(self, since: int = 0) -> list[LabReceived]:
+        """Return what came in over :attr:`mx` and what was done with it, in order.
+
+        :param since: leave out messages up to this sequence number.
+        """
+        return [LabReceived.read(message) for message in self._control(f"received?since={since}")["received"]]
 
     def visit(
         self, url: str, *, method: Literal["GET", "POST"] = "GET", user_agent: str = "Mozilla/5.0", ip_address: str = ""

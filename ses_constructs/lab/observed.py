@@ -1,5 +1,6 @@
 """What the lab's SES has seen."""
 
+import base64
 import email.policy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class LabMessage:
     configuration_set: str | None
     tags: Mapping[str, Sequence[str]]
     via: str
-    """``smtp``, ``v1`` or ``v2``."""
+    """``smtp``, ``v1``, ``v2``, or ``receiving`` for a bounce of what was received."""
     raw: bytes
     """The MIME message as it would leave SES."""
 
@@ -55,3 +56,43 @@ class LabMessage:
         message = BytesParser(EmailMessage, policy=email.policy.default).parsebytes(self.raw)
         part = message.get_body((kind,))
         return str(part.get_content()) if part is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabAction:
+    """One action of a receipt rule on one message."""
+
+    rule: str
+    action: Mapping[str, Any]
+    """As in notifications: ``type`` and what belongs to it, such as ``objectKey``."""
+    error: str | None
+    """Why it did not come true, such as a policy that does not let SES in."""
+    flow: str
+    """What went on after it: ``CONTINUE``, ``STOP_RULE`` or ``STOP_RULE_SET``."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabReceived:
+    """One message that came in, after all that the rules said was done."""
+
+    sequence: int
+    message_id: str
+    """SES's, which is not the Message-ID of the header."""
+    at: str
+    source: str
+    """Of the envelope; empty for bounces."""
+    recipients: Sequence[str]
+    """Of the envelope, those that were accepted."""
+    client_address: str
+    tls: bool
+    verdicts: Mapping[str, str]
+    """``spam``, ``virus``, ``spf``, ``dkim`` and ``dmarc``; a rule that does not scan says ``DISABLED``."""
+    actions: Sequence[LabAction]
+    raw: bytes
+    """With the header fields that SES and the rules have added."""
+
+    @classmethod
+    def read(cls, message: Mapping[str, Any]) -> "LabReceived":
+        """Read what the server says."""
+        actions = [LabAction(**action) for action in message["actions"]]
+        return cls(**{**message, "actions": actions, "raw": base64.b64decode(message["raw"])})

@@ -27,6 +27,7 @@ class Ready:
 
     endpoint_url: str
     submission: tuple[str, int]
+    mx: tuple[str, int]
     ca_certificate: Path
 
 
@@ -49,12 +50,12 @@ class Server:
         :param throttle: whether SES takes one call a second, sends apart.
         """
         self._log = work_dir / SERVER_LOG
-        gateway, submission = _free_ports(2)
+        gateway, submission, mx = _free_ports(3)
         if port is not None:
             gateway = _checked_port(port)
         command = [
             *(sys.executable, "-m", "ses_constructs.lab.server"),
-            *("--port", str(gateway), "--submission-port", str(submission)),
+            *("--port", str(gateway), "--submission-port", str(submission), "--mx-port", str(mx)),
             *("--work-dir", str(work_dir), "--region", region),
             *("--verify-identities", verify_identities),
             *(["--throttle"] if throttle else []),
@@ -83,8 +84,8 @@ class Server:
         answer = json.loads(said)
         if "error" in answer:
             raise LabError(f"the lab did not start: {answer['error']}")
-        host, port = answer["submission"]
-        return Ready(answer["endpoint_url"], (host, port), Path(answer["ca_certificate"]))
+        (host, port), (mx_host, mx_port) = answer["submission"], answer["mx"]
+        return Ready(answer["endpoint_url"], (host, port), (mx_host, mx_port), Path(answer["ca_certificate"]))
 
     def stop(self) -> None:
         """End the server and everything it started."""

@@ -172,7 +172,8 @@ class InboundMailbox(Construct):
             queue=self.queue,
             dead_letter_queue=self.dead_letter_queue,
         )
-        self._prefix = prefix
+        self.prefix: str = prefix
+        """Of the keys of everything that is stored."""
         self.function: lambda_.Function = self._function(spam, virus, max_receive_count)
         """The function that reads and announces mail."""
         self.rule: ses.CfnReceiptRule = rule_set.add_rule(
@@ -267,7 +268,7 @@ class InboundMailbox(Construct):
                 "MAX_RECEIVE_COUNT": str(max_receive_count),
                 "SPAM_POLICY": VerdictPolicy(spam).value,
                 "VIRUS_POLICY": VerdictPolicy(virus).value,
-                "KEY_PREFIX": self._prefix,
+                "KEY_PREFIX": self.prefix,
             },
             timeout=_TIMEOUT,
             memory_size=_MEMORY,
@@ -288,7 +289,7 @@ class InboundMailbox(Construct):
         return function
 
     def _objects(self, folder: str) -> str:
-        return self.bucket.arn_for_objects(f"{self._prefix}{folder}/*")
+        return self.bucket.arn_for_objects(f"{self.prefix}{folder}/*")
 
     def _statements(self) -> list[iam.PolicyStatement]:
         mail, parsed, quarantine = (self._objects(folder) for folder in _FOLDERS)

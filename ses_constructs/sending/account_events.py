@@ -56,7 +56,8 @@ class SesAccountEvents(SesEventRule):
 
         :param encryption_key: customer managed key for the dead-letter queue, if one is made. Default: a new one.
         :param alarm_actions: what the alarms do. Default: nothing, they are only seen.
-        :raises ValueError: for an empty list, a plain string or an unknown type as events.
+        :raises ValueError: for an empty list, a plain string or an unknown type as events, an AWS managed key or an
+            alias.
         """
         given = items(scope, f"events of {id}", events, what="account event types")
         unknown = [str(event) for event in given if event not in set(AccountEventType)]

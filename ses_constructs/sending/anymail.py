@@ -14,6 +14,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from ses_constructs._kit.checks import fail
+from ses_constructs._kit.keys import checked_key
 from ses_constructs._kit.topics import is_aws_managed
 from ses_constructs.sending.event_types import EventType
 from ses_constructs.sending.subscriptions import Subscriptions, event_filter, https_endpoint
@@ -76,14 +77,16 @@ class AnymailSubscription(Construct):
         :param encryption_key: customer managed key for a new secret and a new dead-letter queue. Default: Secrets
             Manager's own for the secret; for the queue the topic's if it is known, else a new one.
         :param alarm_actions: what the alarm on undelivered messages does. Default: nothing, it is only seen.
-        :raises ValueError: for a URL that is not https, or has a user name in it, an unknown webhook, or events with
-            the webhook inbound.
+        :raises ValueError: for a URL that is not https, or has a user name in it, an unknown webhook, events with the
+            webhook inbound, an AWS managed key or an alias.
         """
         super().__init__(scope, id)
         if webhook not in get_args(Webhook):
             fail(self, "webhook", f"must be one of {', '.join(get_args(Webhook))}", webhook)
         if webhook == "inbound" and events is not None:
             fail(self, "events", "must not be given for the webhook inbound, which gets mail", events)
+        if encryption_key is not None:
+            checked_key(self, "encryption_key", encryption_key)
         if credentials is None:
             credentials = self._credentials(encryption_key)
         self.credentials: secretsmanager.ISecret = credentials

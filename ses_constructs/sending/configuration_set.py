@@ -16,6 +16,7 @@ from aws_cdk.interfaces.aws_ses import ConfigurationSetReference
 
 from ses_constructs._kit.checks import fail
 from ses_constructs._kit.send_actions import SENDING, TEMPLATED
+from ses_constructs._kit.stacks import stack_around
 from ses_constructs.sending import options
 from ses_constructs.sending.cloud_watch_destination import CloudWatchEventDestination
 from ses_constructs.sending.event_bridge_destination import EventBridgeDestination
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from ses_constructs.sending.dimension import Dimension
     from ses_constructs.sending.event_types import EventType
     from ses_constructs.sending.lake.event_lake import EventLake
+    from ses_constructs.sending.tracking_domain import TrackingDomain
 
 # https://docs.aws.amazon.com/ses/latest/dg/quotas.html
 _DESTINATIONS = 10
@@ -106,8 +108,9 @@ class AnyConfigurationSet(MeasuredConfigurationSet):
         :param encryption_key: customer managed key for the new topic, or the one that encrypts *topic* if the CDK
             cannot see it there; SES is allowed to use it. Default: a new key, with the new topic.
         :param alarm_actions: what the alarm on undelivered messages does, if there are subscriptions. Default: nothing.
-        :raises ValueError: for a plain string or an unknown event type as events, a FIFO topic or one that is
-            encrypted with an AWS managed key (SES can publish to neither), or an eleventh destination.
+        :raises ValueError: for a plain string or an unknown event type as events, a topic that SES cannot publish to (a
+            FIFO topic, one of another region, or one that is encrypted with an AWS managed key), an alias as
+            encryption_key, or an eleventh destination.
         """
         self._count_destination()
         return SnsEventDestination(
@@ -129,7 +132,8 @@ class AnyConfigurationSet(MeasuredConfigurationSet):
         :param encryption_key: customer managed key for the dead-letter queue of the rule, if one is made; EventBridge
             is allowed to use it. Default: a new key, with the queue.
         :param alarm_actions: what the alarms of the rule do. Default: nothing, they are only seen.
-        :raises ValueError: for a plain string or an unknown event type as events, or an eleventh destination.
+        :raises ValueError: for a plain string or an unknown event type as events, an AWS managed key or an alias, or an
+            eleventh destination.
         """
         self._count_destination()
         return EventBridgeDestination(
@@ -148,11 +152,12 @@ class AnyConfigurationSet(MeasuredConfigurationSet):
 
         :param id: id of the destination in this construct, for a second one.
         :param events: the event types to publish.
-        :param stream: your delivery stream, written to directly (no Kinesis or MSK source), in the same region.
+        :param stream: your delivery stream, written to directly (no Kinesis or MSK source), in the same account and
+            region.
         :param lake: the lake whose stream it is to be; several configuration sets may share one. Default, without a
             stream: a new :class:`EventLake`.
         :raises ValueError: for a plain string or an unknown event type as events, a stream together with a lake, a
-            stream with a source of its own, or an eleventh destination.
+            stream with a source of its own or of another account or region, or an eleventh destination.
         """
         self._count_destination()
         return FirehoseEventDestination(self, id, events=events, stream=stream, lake=lake)
@@ -185,7 +190,7 @@ class SendingConfigurationSet(ses.ConfigurationSet, AnyConfigurationSet):
         sending_enabled: bool | None = None,
         suppression_reasons: Sequence[str] | None = None,
         auto_validation: ses.AutoValidationThreshold | bool | None = None,
-        tracking_domain: str | None = None,
+        tracking_domain: TrackingDomain | str | None = None,
         tracking_https_policy: ses.HttpsPolicy | None = None,
         engagement_metrics: bool | None = None,
         optimized_shared_delivery: bool | None = None,
@@ -206,9 +211,10 @@ class SendingConfigurationSet(ses.ConfigurationSet, AnyConfigurationSet):
             ``COMPLAINT`` or both; an empty list: none does. Default: the account's setting.
         :param auto_validation: how likely an address must be to exist to get mail; True leaves that to SES, False sends
             to every address. Default: the account's setting.
-        :param tracking_domain: domain in links and pixels, which SES must have verified. Default: one of Amazon's.
-        :param tracking_https_policy: for *tracking_domain*, which must then answer over HTTPS. Default: ``OPTIONAL``,
-            pixels over HTTP and links as they are.
+        :param tracking_domain: domain in links and pixels: a :class:`TrackingDomain`, for which the set waits, or the
+            name of one that SES has verified. Default: one of Amazon's.
+        :param tracking_https_policy: for *tracking_domain*, which must then answer over HTTPS. Default: ``REQUIRE`` for
+            a :class:`TrackingDomain`; for a name ``OPTIONAL``, pixels over HTTP and links as they are.
         :param engagement_metrics: whether Virtual Deliverability Manager counts opens and clicks. Default: the
             account's setting.
         :param optimized_shared_delivery: whether Virtual Deliverability Manager may choose the shared address to send
@@ -220,6 +226,11 @@ class SendingConfigurationSet(ses.ConfigurationSet, AnyConfigurationSet):
         :raises ValueError: for a name, duration, reasons, domain or archive that SES refuses, a tracking_https_policy
             without its domain, or a snapshot as removal_policy.
         """
+        tracking = None
+        if tracking_domain is not None and not isinstance(tracking_domain, str):
+            tracking, tracking_domain = tracking_domain, tracking_domain.domain
+            if tracking_https_policy is None:
+                tracking_https_policy = ses.HttpsPolicy.REQUIRE
         options.check_name(scope, "configuration_set_name", configuration_set_name, id=id)
         options.check_options(
             scope,
@@ -247,14 +258,19 @@ class SendingConfigurationSet(ses.ConfigurationSet, AnyConfigurationSet):
             **options.auto_validation(auto_validation),
             **options.vdm(engagement_metrics, optimized_shared_delivery),
         )
+        stack_around(self, parent=scope)
         self.removal_policy: RemovalPolicy = removal_policy
         """What becomes of the set when it leaves the stack."""
         self._reputation_metrics = reputation_metrics
+        if tracking is not None:
+            self._resource.node.add_dependency(tracking.ready)
         # What the CDK's own has no word for.
         if archive_arn is not None:
-            self._override("ArchivingOptions.ArchiveArn", archive_arn)
+            self._resource.add_property_override("ArchivingOptions.ArchiveArn", archive_arn)
         if late and max_delivery_duration is not None:
-            self._override("DeliveryOptions.MaxDeliverySeconds", max_delivery_duration.to_seconds())
+            self._resource.add_property_override(
+                "DeliveryOptions.MaxDeliverySeconds", max_delivery_duration.to_seconds()
+            )
         if removal_policy is not RemovalPolicy.DESTROY:  # CloudFormation's own default
             self.apply_removal_policy(removal_policy)
 
@@ -268,10 +284,11 @@ class SendingConfigurationSet(ses.ConfigurationSet, AnyConfigurationSet):
         """
         return ImportedConfigurationSet(scope, id, configuration_set_name)
 
-    def _override(self, path: str, value: object) -> None:
+    @property
+    def _resource(self) -> ses.CfnConfigurationSet:
         resource = self.node.default_child
         assert isinstance(resource, ses.CfnConfigurationSet)
-        resource.add_property_override(path, value)
+        return resource
 
 
 @jsii.implements(ses.IConfigurationSet)

@@ -17,6 +17,7 @@ from constructs import DependencyGroup
 
 from ses_constructs._kit.alarms import make_alarm
 from ses_constructs._kit.checks import fail
+from ses_constructs._kit.keys import checked_key
 from ses_constructs._kit.queues import DeadLetters, allow_rule_to_send, check_queue
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from aws_cdk.interfaces.aws_events import IRuleRef
     from constructs import Construct
 
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+_TARGETS = 5
+
 
 class SesEventRule(events.Rule):
     """Made by ``publish_to_event_bridge`` of a configuration set and by mailboxes; :class:`SesAccountEvents` is one.
@@ -38,7 +42,7 @@ class SesEventRule(events.Rule):
     you pass yours. EventBridge tries for 24 hours and up to 185 times, the most that it offers. ``add_target`` takes
     any other target of the CDK, with the retries and the dead-letter queue that you give to it.
 
-    Defines: the rule, and an alarm for invocations that failed for good, whatever the target.
+    Defines: the rule, and an alarm for events that are lost, whatever the target.
     """
 
     def __init__(
@@ -59,6 +63,9 @@ class SesEventRule(events.Rule):
             source=[source], detail_type=list(detail_types), detail=dict(detail) if detail is not None else None
         )
         super().__init__(scope, id, description=description, event_bus=event_bus, event_pattern=self._pattern)
+        if encryption_key is not None:
+            checked_key(self, "encryption_key", encryption_key)
+        self._targets = 0
         self._bus = event_bus
         self._encryption_key = encryption_key
         self._alarm_actions = alarm_actions
@@ -69,21 +76,11 @@ class SesEventRule(events.Rule):
         self.failure_alarm: cloudwatch.Alarm = make_alarm(
             self,
             "FailureAlarm",
-            metric=cloudwatch.Metric(
-                namespace="AWS/Events",
-                metric_name="FailedInvocations",
-                # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
-                dimensions_map={
-                    **({"EventBusName": event_bus.event_bus_name} if event_bus is not None else {}),
-                    "RuleName": self.rule_name,
-                },
-                period=Duration.minutes(1),
-                statistic="Sum",
-            ),
+            metric=self._losses(),
             description="SES events could not be delivered to a target: look for its permissions, and at dead letters.",
             actions=alarm_actions,
         )
-        """Goes off when a target could not be invoked and will not be tried again."""
+        """Goes off when an event is lost: not to be delivered for good, and in no dead-letter queue."""
 
     @property
     def dead_letter_queue(self) -> sqs.IQueue | None:
@@ -94,6 +91,16 @@ class SesEventRule(events.Rule):
     def dead_letter_alarm(self) -> cloudwatch.Alarm | None:
         """Goes off when there is anything in :attr:`dead_letter_queue`."""
         return self._dead_letters.alarm if self._dead_letters is not None else None
+
+    def add_target(self, target: events.IRuleTarget | None = None) -> None:
+        """Send the events to a target of the CDK, of any kind, with the retries and the dead letters that it has.
+
+        :raises ValueError: for a sixth target, which EventBridge refuses.
+        """
+        if self._targets == _TARGETS:
+            fail(self, "the rule", f"can have at most {_TARGETS} targets", self._targets + 1)
+        self._targets += 1
+        super().add_target(target)
 
     def add_queue(self, queue: sqs.IQueue, *, dead_letter_queue: sqs.IQueue | None = None) -> None:
         """Send the events to an SQS queue: to this rule its policy and the policy of its key are opened, no further.
@@ -170,6 +177,24 @@ class SesEventRule(events.Rule):
             description="Events of SES, for replay",
             event_pattern=self._pattern,
             retention=retention,
+        )
+
+    def _losses(self) -> cloudwatch.MathExpression:
+        # The first does not count what goes to a dead-letter queue, and the second what cannot even go there:
+        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+        names = ("FailedInvocations", "InvocationsFailedToBeSentToDlq")
+        bus = {"EventBusName": self._bus.event_bus_name} if self._bus is not None else {}
+        metrics: dict[str, cloudwatch.IMetric] = {
+            f"lost{number}": cloudwatch.Metric(
+                namespace="AWS/Events",
+                metric_name=name,
+                dimensions_map={**bus, "RuleName": self.rule_name},
+                statistic="Sum",
+            )
+            for number, name in enumerate(names)
+        }
+        return cloudwatch.MathExpression(
+            expression="SUM(METRICS())", using_metrics=metrics, label="Lost events", period=Duration.minutes(1)
         )
 
     def _dead_letter_queue(self, given: sqs.IQueue | None) -> sqs.IQueue:

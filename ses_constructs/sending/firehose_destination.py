@@ -12,6 +12,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ses as ses
 
 from ses_constructs._kit.checks import fail
+from ses_constructs._kit.stacks import same_place
 from ses_constructs.sending.event_types import sending_events
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class FirehoseEventDestination(ses.ConfigurationSetEventDestination):
         elif _has_another_source(stream):
             rule = "must be a stream that is written to directly: SES cannot write to one with a source of its own"
             fail(scope, f"stream of {id}", rule, stream.node.path)
+        same_place(scope, f"stream of {id}", stream, stream.delivery_stream_arn)
         role = _role(scope, f"{id}Role", stream)
         super().__init__(
             scope,

@@ -14,9 +14,10 @@ from aws_cdk import aws_ses as ses
 from aws_cdk import aws_sns as sns
 
 from ses_constructs._kit.checks import fail
-from ses_constructs._kit.keys import allow_service
+from ses_constructs._kit.keys import allow_service, checked_key
 from ses_constructs._kit.queues import allow_topic_to_send, check_queue
-from ses_constructs._kit.topics import CUSTOMER_KEY, checked_topic, is_aws_managed, lets_ses_in
+from ses_constructs._kit.stacks import can_name, same_place
+from ses_constructs._kit.topics import checked_topic, lets_ses_in, open_topic
 from ses_constructs.sending.event_types import EventType, sending_events
 from ses_constructs.sending.subscriptions import Subscriptions, event_filter, https_endpoint
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     from ses_constructs.sending.configuration_set import AnyConfigurationSet
 
+_SES = "ses.amazonaws.com"
+
 
 class SnsEventDestination(ses.ConfigurationSetEventDestination):
     """Made by :meth:`SendingConfigurationSet.publish_to_sns`.
@@ -39,6 +42,9 @@ class SnsEventDestination(ses.ConfigurationSetEventDestination):
     the permission for this topic alone, and where a message goes that SNS could not deliver: one dead-letter queue for
     all of them, encrypted, with an alarm, unless you pass yours. When SES gets to know a topic, it publishes a message
     that is no event but plain text, ``Successfully validated SNS topic ...``; a subscription with a filter skips it.
+
+    Topic, key and queues may be in another stack, which is deployed first and whose policies cannot name what comes
+    after: topic and key let in the configuration sets of this account and region, the queues its topics.
     """
 
     def __init__(
@@ -53,30 +59,27 @@ class SnsEventDestination(ses.ConfigurationSetEventDestination):
     ) -> None:
         """For the parameters see :meth:`SendingConfigurationSet.publish_to_sns`."""
         sending = sending_events(scope, f"events of {id}", events)
-        if encryption_key is not None and is_aws_managed(encryption_key.key_arn):
-            fail(scope, f"encryption_key of {id}", f"must be a {CUSTOMER_KEY}", encryption_key.key_arn)
+        if encryption_key is not None:
+            checked_key(scope, f"encryption_key of {id}", encryption_key)
         if topic is None:
-            key = encryption_key if encryption_key is not None else _key(scope, f"{id}Key")
-            topic = sns.Topic(scope, f"{id}Topic", master_key=key, enforce_ssl=True)
+            new_key = encryption_key if encryption_key is not None else _key(scope, f"{id}Key")
+            topic = sns.Topic(scope, f"{id}Topic", master_key=new_key, enforce_ssl=True)
         known = checked_topic(scope, f"topic of {id}", topic)
+        same_place(scope, f"topic of {id}", topic, known.arn, account=False)
+        key = encryption_key if encryption_key is not None else known.key
+        named = can_name(scope, topic, scope, lambda: scope.arn)
         # Also adds the statement to the topic's policy: sns:Publish for SES, from this configuration set only.
-        super().__init__(scope, id, configuration_set=scope, destination=known.destination, events=sending)
+        destination = known.destination if named else _opened(scope, f"{id}TopicByArn", topic)
+        super().__init__(scope, id, configuration_set=scope, destination=destination, events=sending)
         self.events: tuple[EventType, ...] = tuple(dict.fromkeys(EventType(event) for event in events))
         """The event types that are published."""
         self.topic: sns.ITopic = topic
         """The topic."""
-        self.encryption_key: kms.IKey | None = encryption_key if encryption_key is not None else known.key
+        self.encryption_key: kms.IKey | None = key
         """The key that encrypts the topic, where it is known."""
-        if self.encryption_key is not None:
-            allow_service(
-                self,
-                self.encryption_key,
-                service="ses.amazonaws.com",
-                conditions={
-                    "StringEquals": {"aws:SourceAccount": Stack.of(self).account},
-                    "ArnLike": {"aws:SourceArn": scope.arn},
-                },
-            )
+        if key is not None:
+            source = scope.arn if can_name(scope, key, scope, lambda: scope.arn) else _any_set(scope)
+            allow_service(self, key, service=_SES, conditions=_from(scope, source))
         if not isinstance(topic, sns.Topic) and not lets_ses_in(topic):
             Annotations.of(self).add_warning_v2(
                 "ses-constructs:importedTopicPolicy",
@@ -125,7 +128,7 @@ class SnsEventDestination(ses.ConfigurationSetEventDestination):
             fail(self, f"queue of {id}", "must be a standard queue, as the topic is a standard topic", queue.node.path)
         check_queue(self, f"queue of {id}", queue)
         body_filter = self._filter(id, events, tags)
-        allow_topic_to_send(self, queue, self.topic.topic_arn)
+        allow_topic_to_send(self, queue, self.topic)
         return self._subscriptions.add(
             id,
             protocol=sns.SubscriptionProtocol.SQS,
@@ -210,6 +213,29 @@ class SnsEventDestination(ses.ConfigurationSetEventDestination):
         self, id: str, events: Sequence[EventType | str] | None, tags: Mapping[str, Sequence[str]] | None
     ) -> Mapping[str, sns.FilterOrPolicy] | None:
         return event_filter(self, id, events=events, tags=tags, published=self.events)
+
+
+def _opened(scope: AnyConfigurationSet, id: str, topic: sns.ITopic) -> ses.EventDestination:
+    """Let SES in for the configuration sets of the account: a topic in another stack can name none of this one."""
+    statement = iam.PolicyStatement(
+        actions=["sns:Publish"],
+        principals=[iam.ServicePrincipal(_SES)],
+        resources=[topic.topic_arn],
+        conditions=_from(scope, _any_set(scope)),
+    )
+    topic.add_to_resource_policy(statement)
+    return ses.EventDestination.sns_topic(open_topic(scope, id, topic))
+
+
+def _any_set(scope: AnyConfigurationSet) -> str:
+    return Stack.of(scope).format_arn(service="ses", resource="configuration-set", resource_name="*")
+
+
+def _from(scope: AnyConfigurationSet, source_arn: str) -> dict[str, dict[str, str]]:
+    return {
+        "StringEquals": {"aws:SourceAccount": Stack.of(scope).account},
+        "ArnLike": {"aws:SourceArn": source_arn},
+    }
 
 
 def _key(scope: AnyConfigurationSet, id: str) -> kms.Key:

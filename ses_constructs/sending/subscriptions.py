@@ -99,7 +99,7 @@ class Subscriptions:
     def _dead_letter_queue(self, id: str, given: sqs.IQueue | None) -> sqs.IQueue:
         if given is not None:
             check_queue(self._scope, f"dead_letter_queue of {id}", given)
-            allow_topic_to_send(self._scope, given, self._topic.topic_arn)
+            allow_topic_to_send(self._scope, given, self._topic)
             return given
         if self.dead_letters is None:
             self.dead_letters = DeadLetters(
@@ -109,7 +109,7 @@ class Subscriptions:
                 encryption_key=self._encryption_key,
                 alarm_actions=self._alarm_actions,
             )
-            allow_topic_to_send(self._scope, self.dead_letters.queue, self._topic.topic_arn)
+            allow_topic_to_send(self._scope, self.dead_letters.queue, self._topic)
         return self.dead_letters.queue
 
 

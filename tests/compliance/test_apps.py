@@ -194,3 +194,22 @@ def statements(value: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(value, list):
         for item in value:
             yield from statements(item)
+
+
+def test_cloudwatch_may_publish_to_every_topic_that_is_told_of_an_alarm(assembly: Path) -> None:
+    def lets_in(policy: Any) -> bool:
+        return any(it["Principal"] == {"Service": "cloudwatch.amazonaws.com"} for it in policy["Statement"])
+
+    for template in assembly.glob("*.template.json"):
+        resources = json.loads(template.read_text())["Resources"]
+        of_type = {
+            kind: [it["Properties"] for it in resources.values() if it["Type"] == kind]
+            for kind in ("AWS::CloudWatch::Alarm", "AWS::SNS::TopicPolicy")
+        }
+        told = [it for alarm in of_type["AWS::CloudWatch::Alarm"] for it in alarm.get("AlarmActions", [])]
+        for name in {action["Ref"] for action in told if "Ref" in action}:
+            # A policy takes the place of the one that a topic has by itself, which lets in the whole account.
+            policies = [it for it in of_type["AWS::SNS::TopicPolicy"] if {"Ref": name} in it["Topics"]]
+            assert all(lets_in(it["PolicyDocument"]) for it in policies), name
+            key = resources[name]["Properties"].get("KmsMasterKeyId", {}).get("Fn::GetAtt")
+            assert key is None or lets_in(resources[key[0]]["Properties"]["KeyPolicy"]), name

@@ -171,13 +171,15 @@ def test_failed_invocations_and_dead_letters_are_alarmed() -> None:
     synthesised = synthesise(define)
     (rule,) = synthesised.resources("AWS::Events::Rule")
     (topic,) = synthesised.resources("AWS::SNS::Topic")
-    alarms = {
-        it["Properties"]["MetricName"]: it["Properties"]
-        for it in synthesised.resources("AWS::CloudWatch::Alarm").values()
-    }
-    assert sorted(alarms) == ["ApproximateNumberOfMessagesVisible", "FailedInvocations"]
-    assert alarms["FailedInvocations"]["Dimensions"] == [{"Name": "RuleName", "Value": {"Ref": rule}}]
-    assert all(it["AlarmActions"] == [{"Ref": topic}] for it in alarms.values())
+    alarms = [it["Properties"] for it in synthesised.resources("AWS::CloudWatch::Alarm").values()]
+    assert [it["MetricName"] for it in alarms if "MetricName" in it] == ["ApproximateNumberOfMessagesVisible"]
+    (metrics,) = [it["Metrics"] for it in alarms if "Metrics" in it]
+    lost = [it["MetricStat"]["Metric"] for it in metrics if "MetricStat" in it]
+    # What goes to a dead-letter queue counts as no failure; what should and cannot does.
+    assert {it["MetricName"] for it in lost} == {"FailedInvocations", "InvocationsFailedToBeSentToDlq"}
+    assert all(it["Dimensions"] == [{"Name": "RuleName", "Value": {"Ref": rule}}] for it in lost)
+    assert [it["Expression"] for it in metrics if "Expression" in it] == ["SUM(METRICS())"]
+    assert all(it["AlarmActions"] == [{"Ref": topic}] for it in alarms)
 
 
 def test_without_a_target_there_is_the_rule_and_no_dead_letter_queue() -> None:

@@ -196,13 +196,17 @@ def test_the_data_and_their_key_stay_unless_the_user_says_otherwise(made: Synthe
     destroyed = synthesise(lambda stack: EventLake(stack, "Lake", removal_policy=cdk.RemovalPolicy.DESTROY))
     for kind in ("AWS::S3::Bucket", "AWS::KMS::Key"):
         assert destroyed.only(kind)["DeletionPolicy"] == "Delete"
+    assert "Custom::SesEmptyBucket" not in {it["Type"] for it in made.template["Resources"].values()}
+    (emptying,) = destroyed.resources("Custom::SesEmptyBucket")
+    for writer in ("AWS::KinesisFirehose::DeliveryStream", "AWS::Athena::WorkGroup"):
+        assert emptying in destroyed.only(writer)["DependsOn"]  # so it is gone when the bucket is emptied
 
 
 def test_whoever_may_query_reads_events_and_writes_results_and_nothing_else(made: Synthesised) -> None:
     (bucket,) = made.resources("AWS::S3::Bucket")
     writing = {"s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}
     assert allowed(made, "AnalystDefaultPolicy", "s3") == {
-        f"${{{bucket}.Arn}}": {"s3:GetBucketLocation", "s3:ListBucket"},
+        f"${{{bucket}.Arn}}": {"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"},
         f"${{{bucket}.Arn}}/events/*": {"s3:GetObject"},
         f"${{{bucket}.Arn}}/results/*": {"s3:GetObject", *writing},
     }
@@ -215,9 +219,10 @@ def test_whoever_may_query_reads_events_and_writes_results_and_nothing_else(made
 
 
 def test_each_fault_has_an_alarm_that_tells_somebody(made: Synthesised) -> None:
-    alarms = {
-        it["Properties"]["MetricName"]: it["Properties"] for it in made.resources("AWS::CloudWatch::Alarm").values()
-    }
+    found = [it["Properties"] for it in made.resources("AWS::CloudWatch::Alarm").values()]
+    (topic,) = made.resources("AWS::SNS::Topic")
+    assert all(it["AlarmActions"] == [{"Ref": topic}] for it in found)
+    alarms = {it["MetricName"]: it for it in found if "MetricName" in it}
     assert set(alarms) == {
         "DeliveryToS3.Success",
         "DeliveryToS3.DataFreshness",
@@ -225,8 +230,11 @@ def test_each_fault_has_an_alarm_that_tells_somebody(made: Synthesised) -> None:
         "IncomingLogEvents",
         "ThrottledRecords",
     }
-    (topic,) = made.resources("AWS::SNS::Topic")
-    assert all(it["AlarmActions"] == [{"Ref": topic}] for it in alarms.values())
+    # Without its key the stream takes nothing at all, and none of the others sees it.
+    (faults,) = [it["Metrics"] for it in found if "Metrics" in it]
+    names = {it["MetricStat"]["Metric"]["MetricName"] for it in faults if "MetricStat" in it}
+    assert names == {"KMSKeyAccessDenied", "KMSKeyDisabled", "KMSKeyInvalidState", "KMSKeyNotFound"}
+    assert [it["Expression"] for it in faults if "Expression" in it] == ["SUM(METRICS())"]
     assert alarms["DeliveryToS3.Success"]["ComparisonOperator"] == "LessThanThreshold"
     (log_group,) = made.resources("AWS::Logs::LogGroup")
     assert destination(made)["CloudWatchLoggingOptions"]["LogGroupName"] == {"Ref": log_group}
@@ -304,9 +312,9 @@ def test_a_stream_and_a_lake_exclude_each_other(stack: cdk.Stack) -> None:
         ({"freshness_threshold": cdk.Duration.minutes(15)}, "freshness_threshold must be longer than"),
         ({"scan_limit": cdk.Size.mebibytes(9)}, "scan_limit must be at least 10 MB, got"),
         ({"scan_limit": cdk.Size.gibibytes(1), "workgroup_name": "ours"}, "scan_limit is for a new workgroup"),
+        ({"removal_policy": cdk.RemovalPolicy.SNAPSHOT}, "removal_policy must be among"),
         ({"database_name": "Our-Database"}, "database_name must be 1 to 255 lower-case letters, digits and _, got"),
     ],
-    ids=str,
 )
 def test_what_aws_would_refuse_is_refused_with_the_value(given: dict[str, Any], message: str) -> None:
     stack = cdk.Stack(cdk.App(), "Mail")
@@ -320,9 +328,13 @@ def test_the_retention_of_the_users_bucket_is_theirs(stack: cdk.Stack) -> None:
         EventLake(stack, "Lake", bucket=bucket, retention=cdk.Duration.days(10))
 
 
-def test_an_aws_managed_key_is_refused(stack: cdk.Stack) -> None:
-    key = kms.Alias.from_alias_name(stack, "Key", "alias/aws/s3")
-    with pytest.raises(ValueError, match="encryption_key must be a customer managed key"):
+@pytest.mark.parametrize(
+    ("alias", "rule"),
+    [("alias/aws/s3", "must be a customer managed key"), ("alias/ours", "must be a key, not its alias")],
+)
+def test_a_key_on_which_nothing_can_be_granted_is_refused(stack: cdk.Stack, alias: str, rule: str) -> None:
+    key = kms.Alias.from_alias_name(stack, "Key", alias)
+    with pytest.raises(ValueError, match=f"Mail/Lake: encryption_key {rule}"):
         EventLake(stack, "Lake", encryption_key=key)
 
 

@@ -13,7 +13,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 
-from ses_constructs import Dns, DomainIdentity, FeedbackPipeline, SendingConfigurationSet
+from ses_constructs import Dns, DomainIdentity, EventType, FeedbackPipeline, SendingConfigurationSet
 from tests.constructs.support import Synthesised, synthesise, text
 
 ARN = "arn:aws:sns:eu-west-1:111122223333:ses-events"
@@ -289,3 +289,51 @@ def test_a_pipeline_in_a_nested_stack_serves_its_parent(stack: cdk.Stack) -> Non
     (destination,) = Template.from_stack(stack).find_resources("AWS::SES::ConfigurationSetEventDestination").values()
     (resource,) = Template.from_stack(stack).find_resources("AWS::CloudFormation::Stack")
     assert resource in destination["DependsOn"]
+
+
+@pytest.fixture(scope="module")
+def bridged() -> Synthesised:
+    def define(stack: cdk.Stack) -> None:
+        destination = SendingConfigurationSet(stack, "Set").publish_to_event_bridge(
+            events=[EventType.BOUNCE, EventType.COMPLAINT]
+        )
+        FeedbackPipeline(stack, "Feedback", sources=[destination])
+
+    return synthesise(define)
+
+
+def test_the_rule_of_an_event_bridge_source_has_the_queue_as_a_target_and_the_pipelines_dead_letter_queue(
+    bridged: Synthesised,
+) -> None:
+    ((rule_id, rule),) = bridged.resources("AWS::Events::Rule").items()
+    (target,) = rule["Properties"]["Targets"]
+    queue, dead_letters = target["Arn"], target["DeadLetterConfig"]["Arn"]
+    assert "FeedbackQueue" in text(queue)
+    assert "FeedbackDeadLetterQueue" in text(dead_letters)
+    let_in = [
+        statement["Condition"]
+        for policy in bridged.resources("AWS::SQS::QueuePolicy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Principal"] == {"Service": "events.amazonaws.com"}
+    ]
+    own = {"Fn::GetAtt": [rule_id, "Arn"]}
+    assert let_in == [{"ArnEquals": {"aws:SourceArn": own}}] * 2
+
+
+def test_no_topic_is_made_for_an_event_bridge_source(bridged: Synthesised) -> None:
+    types = {it["Type"] for it in bridged.template["Resources"].values()}
+    assert not types & {"AWS::SNS::Topic", "AWS::SNS::Subscription"}
+
+
+def test_an_event_bridge_source_that_tells_of_neither_bounces_nor_complaints_is_refused() -> None:
+    stack = cdk.Stack(cdk.App(), "Mail")
+    destination = SendingConfigurationSet(stack, "Set").publish_to_event_bridge(events=[EventType.OPEN])
+    with pytest.raises(ValueError, match=r"must publish BOUNCE or COMPLAINT.*got 'OPEN'"):
+        FeedbackPipeline(stack, "Feedback", sources=[destination])
+
+
+def test_an_event_bridge_source_of_another_stack_is_refused_with_a_way_round() -> None:
+    app = cdk.App()
+    destination = SendingConfigurationSet(cdk.Stack(app, "A"), "Set").publish_to_event_bridge(events=["BOUNCE"])
+    with pytest.raises(ValueError, match="of another stack give the set itself"):
+        FeedbackPipeline(cdk.Stack(app, "B"), "Feedback", sources=[destination])

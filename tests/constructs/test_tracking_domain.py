@@ -3,8 +3,9 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_ses as ses
 
-from ses_constructs import Dns, TrackingDomain
+from ses_constructs import Dns, DomainIdentity, SendingConfigurationSet, TrackingDomain
 from tests.constructs.support import Synthesised, hosted_zone, synthesise, text
 
 CERTIFICATE_ARN = "arn:aws:acm:us-east-1:123456789012:certificate/0123abcd"
@@ -112,6 +113,55 @@ def test_values_that_can_not_work_are_refused(stack: cdk.Stack, options: dict[st
         tracking_domain(stack, **options)
 
 
-@pytest.mark.parametrize("region", ["eu-west-1", "ap-southeast-2", "us-gov-west-1", cdk.Aws.REGION])
+@pytest.mark.parametrize(
+    "region", ["eu-west-1", "ap-southeast-2", "us-gov-west-1", pytest.param(cdk.Aws.REGION, id="token")]
+)
 def test_regions_are_taken_by_their_names(region: str) -> None:
     tracking_domain(cdk.Stack(), region=region)
+
+
+def test_a_configuration_set_waits_until_ses_has_verified_the_domain_and_it_answers_over_https() -> None:
+    def define(stack: cdk.Stack) -> None:
+        dns = Dns.route53(hosted_zone(stack))
+        identity = DomainIdentity(stack, "Identity", domain="example.com", dns=dns)
+        SendingConfigurationSet(stack, "News", tracking_domain=tracking_domain(stack, dns, identity=identity))
+
+    made = synthesise(define)
+    (verified,) = made.resources("Custom::SesVerification")
+    (distribution,) = made.resources("AWS::CloudFront::Distribution")
+    news = made.only("AWS::SES::ConfigurationSet")
+    assert {verified, distribution} <= set(news["DependsOn"])
+    assert news["Properties"]["TrackingOptions"] == {
+        "CustomRedirectDomain": "click.example.com",
+        "HttpsPolicy": "REQUIRE",
+    }
+
+
+def test_a_domain_that_is_verified_already_is_not_waited_for_and_the_policy_may_be_another() -> None:
+    policy = ses.HttpsPolicy.REQUIRE_OPEN_ONLY
+    made = synthesise(
+        lambda stack: SendingConfigurationSet(
+            stack, "News", tracking_domain=tracking_domain(stack), tracking_https_policy=policy
+        )
+    )
+    assert "Custom::SesVerification" not in {it["Type"] for it in made.template["Resources"].values()}
+    options = made.properties("AWS::SES::ConfigurationSet")["TrackingOptions"]
+    assert options["HttpsPolicy"] == "REQUIRE_OPEN_ONLY"
+
+
+def test_sets_of_another_region_wait_for_the_stack_with_the_domain() -> None:
+    app = cdk.App()
+    account = "111122223333"
+    mail = cdk.Stack(app, "Mail", env=cdk.Environment(account=account, region="eu-west-1"))
+    front = cdk.Stack(app, "Front", env=cdk.Environment(account=account, region="us-east-1"))
+    identity = DomainIdentity(mail, "Identity", domain="example.com", dns=Dns.route53(hosted_zone(mail)))
+    made = tracking_domain(front, Dns.route53(hosted_zone(front)), identity=identity, region="eu-west-1")
+    SendingConfigurationSet(mail, "News", tracking_domain=made)
+    app.synth()
+    assert [it.node.id for it in mail.dependencies] == ["Front"]
+
+
+def test_an_identity_of_another_domain_is_refused(stack: cdk.Stack) -> None:
+    other = DomainIdentity(stack, "Other", domain="example.org", dns=Dns.manual())
+    with pytest.raises(ValueError, match=r"identity must be that of click.example.com or of a domain above, got"):
+        tracking_domain(stack, identity=other)

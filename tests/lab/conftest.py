@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ses_constructs.lab import Lab
+from tests.lab.reception import Reception
 from tests.lab.stage import Stage, allow_ses
 from tests.lab.zones import Zone
 
@@ -34,3 +35,16 @@ def zone(ses_lab: Lab, tmp_path: Path) -> Iterator[Zone]:
     zone = Zone(ses_lab, tmp_path)
     yield zone
     zone.destroy()
+
+
+@pytest.fixture
+def reception(ses_lab: Lab) -> Iterator[Reception]:
+    unique = uuid.uuid4().hex[:8]
+    made = Reception(ses_lab, f"r{unique}.example.com", f"rules-{unique}")
+    made.client("sesv2").create_email_identity(EmailIdentity=made.domain)
+    ses = made.client("ses")
+    ses.create_receipt_rule_set(RuleSetName=made.rule_set)
+    ses.set_active_receipt_rule_set(RuleSetName=made.rule_set)
+    yield made
+    ses.set_active_receipt_rule_set()
+    ses.delete_receipt_rule_set(RuleSetName=made.rule_set)

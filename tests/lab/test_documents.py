@@ -41,6 +41,12 @@ def test_the_labs_own_example_deploys_the_feedback_example(
     assert "http://127.0.0.1:" in capsys.readouterr().out
 
 
+def test_the_labs_mail_is_tagged(ses_lab: Lab) -> None:
+    namespace: dict[str, Any] = {}
+    exec(block_with("docs/lab.md", "def test_a_mail_is_tagged"), namespace)
+    namespace["test_a_mail_is_tagged"](ses_lab)
+
+
 def test_the_labs_click_is_told(ses_lab: Lab) -> None:
     namespace: dict[str, Any] = {}
     exec(block_with("docs/lab.md", "def test_a_click_is_told"), namespace)

@@ -190,20 +190,24 @@ def test_an_address_is_erased_and_what_concerns_others_stays(
     assert sorted(it["Key"] for it in versions) == [shared, spelled]
 
 
-def test_a_lake_in_the_users_own_bucket_key_database_and_workgroup_beside_their_own_stream_takes_events(
+def test_mail_is_in_a_lake_of_the_users_own_bucket_key_database_and_workgroup_and_in_their_own_stream(
     ses_lab: Lab, tmp_path: Path
 ) -> None:
     session = ses_lab.session()
     unique = uuid.uuid4().hex[:8]
-    bucket, database, workgroup = f"own-{unique}", f"own_{unique}", f"own-{unique}"
-    session.client("s3").create_bucket(Bucket=bucket)
+    bucket, database, workgroup, raw = f"own-{unique}", f"own_{unique}", f"own-{unique}", f"raw-{unique}"
+    domain = f"own{unique}.example.com"
+    session.client("sesv2").create_email_identity(EmailIdentity=domain)
+    for name in (bucket, raw):
+        session.client("s3").create_bucket(Bucket=name)
     session.client("glue").create_database(DatabaseInput={"Name": database})
-    session.client("athena").create_work_group(Name=workgroup)
+    results = {"ResultConfiguration": {"OutputLocation": f"s3://{bucket}/answers/"}}
+    session.client("athena").create_work_group(Name=workgroup, Configuration=results)
     key_arn = session.client("kms").create_key()["KeyMetadata"]["Arn"]
     stream_arn = session.client("firehose").create_delivery_stream(
         DeliveryStreamName=f"own-{unique}",
         ExtendedS3DestinationConfiguration={
-            "BucketARN": f"arn:aws:s3:::{bucket}",
+            "BucketARN": f"arn:aws:s3:::{raw}",
             "RoleARN": f"arn:aws:iam::{ses_lab.account}:role/own-{unique}",
         },
     )["DeliveryStreamARN"]
@@ -223,19 +227,28 @@ def test_a_lake_in_the_users_own_bucket_key_database_and_workgroup_beside_their_
     own_stream = firehose.DeliveryStream.from_delivery_stream_arn(stack, "Stream", stream_arn)
     news.publish_to_firehose("Own", events=["BOUNCE"], stream=own_stream)
     cdk.CfnOutput(stack, "NewsName", value=news.configuration_set_name)
-    cdk.CfnOutput(stack, "StreamName", value=lake.stream.delivery_stream_name)
     app.synth()
     outputs = ses_lab.deploy_assembly(tmp_path / "cdk.out")["OwnLake"]
 
-    (key,) = put(ses_lab, outputs["StreamName"], bucket, [events.send()])
-    assert key.startswith("events/")
-    assert [event["mail"]["messageId"] for event in rows(ses_lab, bucket, key)] == ["m1"]
+    message_id = session.client("sesv2").send_email(
+        FromEmailAddress=f"hello@{domain}",
+        Destination={"ToAddresses": ["bounce@simulator.amazonses.com"]},
+        Content={"Simple": {"Subject": {"Data": "Hello"}, "Body": {"Text": {"Data": "Hello"}}}},
+        ConfigurationSetName=outputs["NewsName"],
+    )["MessageId"]
+    (key,) = ses_lab.wait_for(lambda: objects(ses_lab, bucket, "events/"), timeout=20, describe="the event")
+    (raw_key,) = ses_lab.wait_for(lambda: objects(ses_lab, raw), timeout=20, describe="the event of the other stream")
+    told = {it.event_type: it.document for it in ses_lab.events() if it.message_id == message_id}
+    (row,) = rows(ses_lab, bucket, key)
+    assert dict(leaves(row)) == dict(leaves(told["Send"]))
+    body = session.client("s3").get_object(Bucket=raw, Key=raw_key)["Body"].read()
+    assert json.loads(body) == told["Bounce"]
     assert len(session.client("athena").list_named_queries(WorkGroup=workgroup)["NamedQueryIds"]) == len(QUERIES)
-    answer = session.client("sesv2").get_configuration_set_event_destinations(ConfigurationSetName=outputs["NewsName"])
-    streams = {it["KinesisFirehoseDestination"]["DeliveryStreamArn"] for it in answer["EventDestinations"]}
-    assert stream_arn in streams
+    ((_, kind, *_),) = ask(ses_lab, {"WorkgroupName": workgroup}, "message_history", f"'{message_id}'")
+    assert kind == "Send"
     ses_lab.delete_stack("OwnLake")
-    assert objects(ses_lab, bucket) == {key}  # what is the user's stays
+    assert key in objects(ses_lab, bucket)  # what is the user's stays
+    assert workgroup in [it["Name"] for it in session.client("athena").list_work_groups()["WorkGroups"]]
 
 
 def test_the_names_of_tags_travel_with_a_message(ses_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,3 +101,45 @@ def test_a_pipeline_in_a_stack_of_its_own_records_the_bounces_of_another_stack(s
     finally:
         ses_lab.delete_stack("CrossMail")
         ses_lab.delete_stack("CrossFeedback")
+
+
+def test_a_bounce_by_event_bridge_and_by_sns_is_one(ses_lab: Lab, tmp_path: Path) -> None:
+    recipient = "bounce+bridged@simulator.amazonses.com"
+
+    def define(app: cdk.App) -> None:
+        stack = cdk.Stack(app, "Bridged")
+        own = SendingConfigurationSet(stack, "Set", removal_policy=GONE)
+        EmailAddressIdentity(stack, "Sender", address="bridged@example.com", removal_policy=GONE)
+        bridge = own.publish_to_event_bridge(events=["BOUNCE", "COMPLAINT"])
+        feedback = FeedbackPipeline(stack, "Feedback", sources=[own, bridge], removal_policy=GONE)
+        cdk.CfnOutput(stack, "Table", value=feedback.table.table_name)
+        cdk.CfnOutput(stack, "SetName", value=own.configuration_set_name)
+        cdk.CfnOutput(stack, "QueueUrl", value=feedback.queue.queue_url)
+
+    outputs = deploy(ses_lab, tmp_path, define)["Bridged"]
+    try:
+        ses_lab.session().client("sesv2").send_email(
+            FromEmailAddress="bridged@example.com",
+            Destination={"ToAddresses": [recipient]},
+            Content={"Simple": {"Subject": {"Data": "Hello"}, "Body": {"Text": {"Data": "Hello"}}}},
+            ConfigurationSetName=outputs["SetName"],
+        )
+        wait_until_recorded(ses_lab, outputs["Table"], recipient)
+        told = [it for it in ses_lab.events() if it.event_type == "Bounce"]
+        kinds = {it.destination["kind"] for it in told if it.destination}
+        assert {"sns", "event-bridge"} <= kinds
+        sqs = ses_lab.session().client("sqs")
+
+        def done() -> bool:
+            counts = sqs.get_queue_attributes(
+                QueueUrl=outputs["QueueUrl"],
+                AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+            )["Attributes"]
+            return set(counts.values()) == {"0"}
+
+        ses_lab.wait_for(done, timeout=60, describe="both tellings of the bounce to be read")
+        table = ses_lab.session().resource("dynamodb").Table(outputs["Table"])
+        item: Any = table.get_item(Key={"address": recipient, "scope": "account"})["Item"]
+        assert len(item["events"]) == 1
+    finally:
+        ses_lab.delete_stack("Bridged")

@@ -3,6 +3,7 @@
 import json
 import uuid
 from pathlib import Path
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
@@ -34,7 +35,17 @@ def test_a_stack_of_imported_resources_deploys_and_events_arrive(ses_lab: Lab, t
         TopicArn=topic_arn, AttributeName="Policy", AttributeValue=allow_ses(topic_arn, "sns:Publish")
     )
     bus_arn = session.client("events").create_event_bus(Name=f"b-{unique}")["EventBusArn"]
-    urls = {name: session.client("sqs").create_queue(QueueName=f"{name}-{unique}")["QueueUrl"] for name in ("q", "dlq")}
+    urls = {
+        name: session.client("sqs").create_queue(QueueName=f"{name}-{unique}")["QueueUrl"]
+        for name in ("q", "dlq", "far")
+    }
+    # What another team has behind its bus.
+    pattern = json.dumps({"source": ["aws.ses"]})
+    session.client("events").put_rule(Name=f"far-{unique}", EventBusName=f"b-{unique}", EventPattern=pattern)
+    far_arn = f"arn:aws:sqs:{ses_lab.region}:{ses_lab.account}:far-{unique}"
+    session.client("events").put_targets(
+        Rule=f"far-{unique}", EventBusName=f"b-{unique}", Targets=[{"Id": "queue", "Arn": far_arn}]
+    )
     trust = {
         "Version": "2012-10-17",
         "Statement": [
@@ -86,4 +97,56 @@ def test_a_stack_of_imported_resources_deploys_and_events_arrive(ses_lab: Lab, t
     )
     (event,) = [json.loads(message["Body"]) for message in received]
     assert (event["eventType"], event["mail"]["messageId"]) == ("Bounce", sent["MessageId"])
+    received = ses_lab.wait_for(
+        lambda: session.client("sqs").receive_message(QueueUrl=urls["far"]).get("Messages"),
+        timeout=15,
+        describe="the bounce behind the other bus",
+    )
+    (forwarded,) = [json.loads(message["Body"]) for message in received]
+    assert (forwarded["detail-type"], forwarded["detail"]) == ("Email Bounced", event)
     ses_lab.delete_stack("ImportedDestinations")
+    assert session.client("sns").get_topic_attributes(TopicArn=topic_arn)["Attributes"]["KmsMasterKeyId"] == key_arn
+    assert session.client("events").describe_event_bus(Name=f"b-{unique}")["Arn"] == bus_arn
+
+
+def test_topic_keys_and_queues_of_another_stack_take_events_and_both_stacks_can_go(
+    ses_lab: Lab, tmp_path: Path
+) -> None:
+    session = ses_lab.session()
+    domain = f"t{uuid.uuid4().hex[:8]}.example.com"
+    session.client("sesv2").create_email_identity(EmailIdentity=domain)
+
+    app = cdk.App(outdir=str(tmp_path / "cdk.out"))
+    data, mail = cdk.Stack(app, "OtherData"), cdk.Stack(app, "OtherMail")
+    key = kms.Key(data, "Key", removal_policy=cdk.RemovalPolicy.DESTROY)
+    topic = sns.Topic(data, "Topic", master_key=key, enforce_ssl=True)
+    queues = {name: sqs.Queue(data, name, encryption_master_key=key) for name in ("Told", "Forwarded")}
+    news = SendingConfigurationSet(mail, "News", removal_policy=cdk.RemovalPolicy.DESTROY)
+    news.publish_to_sns(events=["SEND"], topic=topic).subscribe_queue("Told", queues["Told"])
+    news.publish_to_event_bridge(events=["SEND"], encryption_key=key).rule.add_queue(queues["Forwarded"])
+    cdk.CfnOutput(mail, "NewsName", value=news.configuration_set_name)
+    for name, queue in queues.items():
+        cdk.CfnOutput(data, f"{name}Url", value=queue.queue_url)
+    app.synth()
+    outputs = ses_lab.deploy_assembly(tmp_path / "cdk.out")
+
+    sent = session.client("sesv2").send_email(
+        FromEmailAddress=f"hello@{domain}",
+        Destination={"ToAddresses": ["somebody@example.net"]},
+        Content={"Simple": {"Subject": {"Data": "Hello"}, "Body": {"Text": {"Data": "Hello"}}}},
+        ConfigurationSetName=outputs["OtherMail"]["NewsName"],
+    )["MessageId"]
+    for name in queues:
+        url = outputs["OtherData"][f"{name}Url"]
+
+        def event(url: str = url) -> dict[str, Any] | None:
+            for message in session.client("sqs").receive_message(QueueUrl=url).get("Messages", []):
+                if message["Body"].startswith("{"):  # the topic has been told that SES knows it, in plain text
+                    body = json.loads(message["Body"])
+                    return dict(body.get("detail", body))
+            return None
+
+        found = ses_lab.wait_for(event, timeout=15, describe=f"the event in {name}")
+        assert (found["eventType"], found["mail"]["messageId"]) == ("Send", sent)
+    ses_lab.delete_stack("OtherMail")
+    ses_lab.delete_stack("OtherData")

@@ -87,7 +87,7 @@ def next_event(lab: Lab, queue_url: str) -> dict[str, Any]:
             sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
         return json.loads(messages[0]["Body"]) if messages else None
 
-    return lab.wait_for(received, timeout=40, describe="the event behind the bus")
+    return lab.wait_for(received, timeout=90, describe="the event behind the bus")
 
 
 def test_the_real_cli_deploys_it_and_a_bounce_is_told_on_the_bus_and_to_sess_lists(lab: Lab) -> None:
@@ -105,7 +105,7 @@ def test_the_real_cli_deploys_it_and_a_bounce_is_told_on_the_bus_and_to_sess_lis
         contacts = ses.list_contacts(ContactListName="Customers")["Contacts"]
         return {BOUNCE, BOUNCE.lower()} <= {it["EmailAddress"] for it in suppressed} and not contacts
 
-    lab.wait_for(in_step, timeout=40, describe="the address on the account's list, and off the contact list")
+    lab.wait_for(in_step, timeout=90, describe="the address on the account's list, and off the contact list")
     lab.destroy(EXAMPLE)
 
 
@@ -133,7 +133,7 @@ def test_a_partner_who_is_down_at_first_is_told_signed_and_of_the_lift_too(
         runpy.run_path(str(EXAMPLE / "app.py"))
     outputs = dict(lab.deploy_assembly(tmp_path / "cdk.out")[STACK])
     send(lab, outputs, BOUNCE)
-    lab.wait_for(lambda: len(requests) >= 2, timeout=60, describe="the webhook after its first failure")
+    lab.wait_for(lambda: len(requests) >= 2, timeout=90, describe="the webhook after its first failure")
 
     secrets = lab.session().client("secretsmanager")
     secret = base64.b64decode(secrets.get_secret_value(SecretId=outputs["SigningSecretArn"])["SecretString"])
@@ -152,14 +152,14 @@ def test_a_partner_who_is_down_at_first_is_told_signed_and_of_the_lift_too(
         ExpressionAttributeNames={"#s": "status"},
         ExpressionAttributeValues={":lifted": "LIFTED"},
     )
-    lab.wait_for(lambda: len(requests) >= 3, timeout=60, describe="the webhook after the lift")
+    lab.wait_for(lambda: len(requests) >= 3, timeout=90, describe="the webhook after the lift")
     told = json.loads(requests[2][1])
     assert (told["type"], told["data"]["cause"]) == ("address.restored", "LIFTED")
 
     ses = lab.session().client("sesv2")
     lab.wait_for(
         lambda: not ses.list_suppressed_destinations()["SuppressedDestinationSummaries"],
-        timeout=40,
+        timeout=90,
         describe="the account's list without the lifted address",
     )
     lab.delete_stack(STACK)

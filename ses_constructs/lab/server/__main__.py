@@ -24,6 +24,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="ses_constructs.lab.server")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--submission-port", type=int, required=True)
+    parser.add_argument("--mx-port", type=int, required=True)
     parser.add_argument("--work-dir", type=Path, required=True)
     parser.add_argument("--region", required=True)
     parser.add_argument("--throttle", action="store_true")
@@ -74,16 +75,19 @@ async def _serve(emulator: Emulator, options: argparse.Namespace) -> None:
     from hypercorn.config import Config
 
     from ses_constructs.lab.server.control import Control
+    from ses_constructs.lab.server.mx import MailExchanger
     from ses_constructs.lab.server.services import start_ses
     from ses_constructs.lab.server.smtp import Submitter
     from ses_constructs.lab.server.visits import Visits
 
     endpoint_url = f"http://127.0.0.1:{options.port}"
-    engine = start_ses(
+    engine, receiver = start_ses(
         emulator, endpoint_url=endpoint_url, by_dns=options.verify_identities == "dns", throttle=options.throttle
     )
     submitter = Submitter(emulator, engine, port=options.submission_port, work_dir=options.work_dir)
+    exchanger = MailExchanger(receiver, port=options.mx_port, tls_context=submitter.tls_context)
     submitter.start()
+    exchanger.start()
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -100,6 +104,7 @@ async def _serve(emulator: Emulator, options: argparse.Namespace) -> None:
         "ready": True,
         "endpoint_url": endpoint_url,
         "submission": ["127.0.0.1", options.submission_port],
+        "mx": ["127.0.0.1", options.mx_port],
         "ca_certificate": str(submitter.ca_certificate),
         "ministack": _version(),
     }
@@ -110,6 +115,7 @@ async def _serve(emulator: Emulator, options: argparse.Namespace) -> None:
     finally:
         announced.cancel()
         submitter.stop()
+        exchanger.stop()
         engine.close()
 
 

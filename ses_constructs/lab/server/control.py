@@ -40,7 +40,11 @@ class Control:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         record = engine.publisher.record
-        self._lists = {"events": record.events_since, "messages": record.messages_since}
+        self._lists = {
+            "events": record.events_since,
+            "messages": record.messages_since,
+            "received": record.received_since,
+        }
         self._orders: dict[str, Callable[..., None]] = {"delays": self._delay, "complaints": self._complain}
 
     def around(self, application: Application) -> Application:

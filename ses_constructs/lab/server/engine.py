@@ -104,7 +104,7 @@ class Engine:
             raise not_found(f"Tenant <{tenant}>")
 
         at = mime.now()
-        message_id = self._id(at)
+        message_id = self.new_id(at)
         mail = documents.Mail(
             message_id=message_id,
             at=at,
@@ -220,7 +220,8 @@ class Engine:
         tags["ses:caller-identity"] = [submission.caller]
         return tags
 
-    def _id(self, at: datetime) -> str:
+    def new_id(self, at: datetime) -> str:
+        """Return a message id, or that of feedback."""
         prefix = _REGION_PREFIX.get(self._emulator.region, "0107")
         return f"{prefix}{int(at.timestamp() * 1000):012x}-{uuid.uuid4()}-000000"
 
@@ -280,7 +281,7 @@ class Engine:
 
     def _tell_outcome(self, sent: Sent, outcome: Outcome, recipients: Sequence[str]) -> None:
         at = mime.now()
-        feedback_id = self._id(at)
+        feedback_id = self.new_id(at)
         if outcome.event == "Delivery":
             payload = documents.delivery(recipients, sent.mail.at, at)
         elif outcome.event == "Bounce":

@@ -1,4 +1,4 @@
-"""The one place that touches the insides of MiniStack, which is extended from outside its source.
+"""What touches the insides of MiniStack, which is extended from outside its source; :mod:`hooks_targets` is the rest.
 
 What is relied on is listed in :mod:`required` and checked at start.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ses_constructs.lab.server import required
 from ses_constructs.lab.server.errors import SesError
+from ses_constructs.lab.server.hooks_targets import Targets
 from ses_constructs.lab.server.streams import stream_partiql
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Emulator:
         self._cloudwatch, self._eventbridge, self._firehose = cloudwatch, eventbridge, firehose
         self._actions = handlers._ACTION_HANDLERS
         self.provisioners = provisioners
+        self.targets = Targets()
 
     @property
     def account(self) -> str:

@@ -17,7 +17,7 @@ from email.utils import format_datetime, getaddresses, parseaddr
 from ses_constructs.lab.server.errors import invalid
 
 # Long headers stay as they are: folding is the next server's right, and changes what DKIM has signed.
-_LEAVING = email.policy.compat32.clone(linesep="\r\n", max_line_length=0)
+LEAVING = email.policy.compat32.clone(linesep="\r\n", max_line_length=0)
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _SET_HEADER = "X-SES-CONFIGURATION-SET"
 _TAGS_HEADER = "X-SES-MESSAGE-TAGS"
@@ -58,7 +58,7 @@ class Mime:
 
     def headers(self) -> list[dict[str, str]]:
         """Return the headers as events list them: those of the sender, in their order."""
-        return [{"name": name, "value": _unfolded(value)} for name, value in self.message.items()]
+        return [{"name": name, "value": unfolded(value)} for name, value in self.message.items()]
 
     def change_text(self, subtype: str, change: Callable[[str], str]) -> None:
         """Change the text of every part of a kind, such as ``html``, that is no attachment."""
@@ -84,7 +84,7 @@ class Mime:
             del self.message[name]
         self.message["Date"] = format_datetime(now)
         self.message["Message-ID"] = message_id_header
-        return self.message.as_bytes(policy=_LEAVING)
+        return self.message.as_bytes(policy=LEAVING)
 
 
 def read(raw: bytes) -> Mime:
@@ -99,7 +99,7 @@ def read(raw: bytes) -> Mime:
     fields = [str(value) for name in ("To", "Cc", "Bcc") for value in message.get_all(name, [])]
     return Mime(
         message=message,
-        from_header=_unfolded(message.get("From", "")),
+        from_header=unfolded(message.get("From", "")),
         recipients=[address for _, address in getaddresses(fields) if address],
         configuration_set=str(configuration_set).strip() if configuration_set else None,
         tags=tags,
@@ -200,5 +200,6 @@ def _payload(part: Message) -> bytes:
     return payload if isinstance(payload, bytes) else b""
 
 
-def _unfolded(value: object) -> str:
+def unfolded(value: object) -> str:
+    """Return the value of a header field in one line."""
     return re.sub(r"\r?\n[ \t]*", " ", str(value)).strip()

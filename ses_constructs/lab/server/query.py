@@ -22,6 +22,10 @@ class Query:
         """Return a value, or None if there is none or an empty one."""
         return self._values[name][0] if self._values.get(name, [""])[0] else None
 
+    def has(self, name: str) -> bool:
+        """Return whether a value is given, be it empty."""
+        return name in self._values
+
     def text(self, name: str) -> str:
         """Return a value, empty if there is none."""
         return self.optional(name) or ""

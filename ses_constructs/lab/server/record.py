@@ -17,6 +17,7 @@ class Record:
         self._lock = threading.Lock()
         self._messages: list[dict[str, Any]] = []
         self._events: list[dict[str, Any]] = []
+        self._received: list[dict[str, Any]] = []
 
     def message(
         self,
@@ -64,6 +65,11 @@ class Record:
         with self._lock:
             self._events.append({"sequence": len(self._events) + 1, **entry})
 
+    def received(self, entry: Mapping[str, Any]) -> None:
+        """Add a message that came in, with what was done with it."""
+        with self._lock:
+            self._received.append({"sequence": len(self._received) + 1, **entry})
+
     def messages_since(self, sequence: int) -> list[dict[str, Any]]:
         """Return the messages after a sequence number."""
         with self._lock:
@@ -73,3 +79,8 @@ class Record:
         """Return the events after a sequence number."""
         with self._lock:
             return self._events[sequence:]
+
+    def received_since(self, sequence: int) -> list[dict[str, Any]]:
+        """Return the messages that came in after a sequence number."""
+        with self._lock:
+            return self._received[sequence:]

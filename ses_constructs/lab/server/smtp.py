@@ -37,14 +37,14 @@ class Submitter:
     def __init__(self, emulator: Emulator, engine: Engine, *, port: int, work_dir: Path) -> None:
         """:param work_dir: where the certificate goes."""
         self.ca_certificate = work_dir / "ca.pem"
-        context = _tls_context(self.ca_certificate, work_dir / "submission.key")
+        self.tls_context = _tls_context(self.ca_certificate, work_dir / "submission.key")
         handler = _Handler(emulator, engine)
         logging.getLogger("mail.log").setLevel(logging.WARNING)  # below that it logs every line of every message
         self._controller = Controller(
             handler,
             hostname="127.0.0.1",
             port=port,
-            tls_context=context,
+            tls_context=self.tls_context,
             require_starttls=True,
             auth_required=True,
             auth_require_tls=True,

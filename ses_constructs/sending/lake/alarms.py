@@ -35,7 +35,7 @@ def stream_alarms(
 
     def alarm(
         id: str,
-        metric: cloudwatch.Metric,
+        metric: cloudwatch.IMetric,
         description: str,
         *,
         threshold: float = 1,
@@ -74,6 +74,15 @@ def stream_alarms(
         of_stream("FailedConversion.Records", "Sum"),
         "SES events do not fit the table; for a while they are in the bucket under errors/.",
     )
+    faults = ("KMSKeyAccessDenied", "KMSKeyDisabled", "KMSKeyInvalidState", "KMSKeyNotFound")
+    key = cloudwatch.MathExpression(
+        expression="SUM(METRICS())",
+        using_metrics={f"fault{number}": of_stream(name, "Sum") for number, name in enumerate(faults)},
+        label="Faults of the key",
+        period=_PERIOD,
+    )
+    # Without the key nothing gets into the stream, so that nothing there waits or fails.
+    alarm("Key", key, "Firehose cannot use the key of the stream, and refuses SES events: is it disabled or deleted?")
     # Firehose logs nothing but errors. There is no metric of records whose folder cannot be worked out.
     logged = cloudwatch.Metric(
         namespace="AWS/Logs",

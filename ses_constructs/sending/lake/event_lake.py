@@ -19,9 +19,10 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from ses_constructs._kit.checks import fail, is_token
+from ses_constructs._kit.buckets import make_bucket
+from ses_constructs._kit.checks import check_removal_policy, fail, is_token
+from ses_constructs._kit.keys import checked_key
 from ses_constructs._kit.nag import acknowledge_objects
-from ses_constructs._kit.topics import is_aws_managed
 from ses_constructs.sending.lake import schema
 from ses_constructs.sending.lake.alarms import stream_alarms
 from ses_constructs.sending.lake.queries import QUERIES
@@ -52,7 +53,7 @@ class EventLake(Construct):
     """Keep every event for good, in a form that can be asked.
 
     Defines: a key, a bucket, a delivery stream with its role and its log of errors, a Glue database and table, an
-    Athena workgroup with saved queries, and five alarms. Configuration sets publish to it by
+    Athena workgroup with saved queries, and six alarms. Configuration sets publish to it by
     :meth:`SendingConfigurationSet.publish_to_firehose`; several may share one.
     """
 
@@ -90,14 +91,15 @@ class EventLake(Construct):
             *buffering_interval*. Default: an hour.
         :param alarm_actions: what all the alarms do. Default: nothing, they are only seen.
         :param removal_policy: what becomes of the new bucket and the new key when they leave the stack. Default: both
-            are kept. CloudFormation deletes a bucket only when it is empty, also with ``DESTROY``.
+            are kept. With ``DESTROY`` the bucket goes with all that is in it, for which a function empties it.
         :raises ValueError: for retention together with bucket or not in whole days, scan_limit together with
-            workgroup_name, a value out of its range, an AWS managed key, or a database name that Athena cannot write
-            without quotes (lower-case letters, digits and ``_``).
+            workgroup_name, a value out of its range, an AWS managed key or the alias of a key, a database name that
+            Athena cannot write without quotes (lower-case letters, digits and ``_``), or a snapshot as removal_policy.
         """
         super().__init__(scope, id)
         interval = buffering_interval if buffering_interval is not None else _INTERVAL
         freshness = freshness_threshold if freshness_threshold is not None else _FRESHNESS
+        check_removal_policy(self, removal_policy)
         self._check(bucket, encryption_key, database_name, workgroup_name, retention, scan_limit)
         self._check_times(retention, interval, freshness)
         known_key = encryption_key if encryption_key is not None or bucket is None else bucket.encryption_key
@@ -128,12 +130,17 @@ class EventLake(Construct):
             else self._workgroup(name, scan_limit if scan_limit is not None else _SCAN_LIMIT)
         )
         """The Athena workgroup."""
+        if bucket is None:
+            # What writes into the bucket goes before it is emptied.
+            for writer in (self.stream, self.node.try_find_child("Workgroup")):
+                if writer is not None:
+                    writer.node.add_dependency(self.bucket)
         self.queries: Mapping[str, athena.CfnNamedQuery] = self._queries()
         """The saved queries by name: ``delivery_funnel``, ``bounces``, ``address_history`` and so on."""
         self.alarms: Mapping[str, cloudwatch.Alarm] = stream_alarms(
             Construct(self, "Alarms"), self.stream, self.log_group, freshness=freshness, actions=alarm_actions
         )
-        """``Delivery``, ``Freshness``, ``Conversion``, ``Errors`` and ``Throttling``, each an alarm of that name."""
+        """``Delivery``, ``Freshness``, ``Conversion``, ``Key``, ``Errors`` and ``Throttling``: alarms by name."""
 
     def grant_query(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let *grantee* run queries on the events in the workgroup, and read the results.
@@ -147,7 +154,9 @@ class EventLake(Construct):
         prefixes = [f"{EVENTS}*", *([f"{RESULTS}*"] if results else [])]
         acknowledge_objects(grantee.grant_principal, [events, *results])
         self.encryption_key.grant(grantee, "kms:Decrypt", *(["kms:GenerateDataKey"] if results else []))
-        self._grant(grantee, ["s3:GetBucketLocation"], [self.bucket.bucket_arn])
+        # https://docs.aws.amazon.com/athena/latest/ug/s3-permissions.html
+        listing = ["s3:ListBucketMultipartUploads"] if results else []
+        self._grant(grantee, ["s3:GetBucketLocation", *listing], [self.bucket.bucket_arn])
         self._grant(
             grantee, ["s3:ListBucket"], [self.bucket.bucket_arn], conditions={"StringLike": {"s3:prefix": prefixes}}
         )
@@ -185,8 +194,8 @@ class EventLake(Construct):
             fail(self, "scan_limit", "is for a new workgroup; yours has a limit of its own", workgroup_name)
         if scan_limit is not None and not scan_limit.is_unresolved() and scan_limit.to_bytes() < _LEAST_SCAN_LIMIT:
             fail(self, "scan_limit", "must be at least 10 MB", scan_limit.to_bytes())
-        if encryption_key is not None and is_aws_managed(encryption_key.key_arn):
-            fail(self, "encryption_key", "must be a customer managed key", encryption_key.key_arn)
+        if encryption_key is not None:
+            checked_key(self, "encryption_key", encryption_key)
         if database_name is not None and not is_token(database_name) and not _DATABASE_NAME.fullmatch(database_name):
             fail(self, "database_name", "must be 1 to 255 lower-case letters, digits and _", database_name)
 
@@ -214,22 +223,16 @@ class EventLake(Construct):
 
     def _bucket(self, retention: Duration, removal_policy: RemovalPolicy) -> s3.Bucket:
         # Without versions: Firehose never writes a name twice, and what is erased must not stay as a version.
-        return s3.Bucket(
+        return make_bucket(
             self,
             "Bucket",
-            encryption=s3.BucketEncryption.KMS,
             encryption_key=self.encryption_key,
-            bucket_key_enabled=True,
-            enforce_ssl=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            lifecycle_rules=[
-                s3.LifecycleRule(id="Uploads", abort_incomplete_multipart_upload_after=Duration.days(1)),
-                s3.LifecycleRule(id="Events", prefix=EVENTS, expiration=retention),
-                s3.LifecycleRule(id="Errors", prefix=ERRORS, expiration=_ERROR_RETENTION),
-                s3.LifecycleRule(id="Raw", prefix=RAW, expiration=_ERROR_RETENTION),
-                s3.LifecycleRule(id="Results", prefix=RESULTS, expiration=_RESULT_RETENTION),
-            ],
+            expirations={
+                EVENTS: retention,
+                ERRORS: _ERROR_RETENTION,
+                RAW: _ERROR_RETENTION,
+                RESULTS: _RESULT_RETENTION,
+            },
             removal_policy=removal_policy,
         )
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custom_resources.spf import SpfError, merge, read, remove, write
+from custom_resources.spf import SpfError, count_lookups, merge, read, remove, write
 
 SES = ["include:amazonses.com"]
 GOOGLE = '"google-site-verification=abc DEF/123=="'
@@ -78,7 +78,7 @@ def test_two_records_are_refused_with_what_to_do() -> None:
 def test_an_eleventh_look_up_is_refused_and_ten_are_not() -> None:
     nine = " ".join(f"include:s{number}.example" for number in range(7)) + " a mx"
     merge([f'"v=spf1 {nine} ip4:192.0.2.1 ~all"'], SES, "~all")
-    with pytest.raises(SpfError, match="would need 11 DNS look-ups"):
+    with pytest.raises(SpfError, match="would need 11 DNS look-ups or more"):
         merge([f'"v=spf1 {nine} exists:%{{i}}.example ~all"'], SES, "~all")
 
 
@@ -87,3 +87,40 @@ def test_a_long_record_is_split_inside_one_value() -> None:
     (value,) = merge([long], SES, "~all").values
     assert "include:amazonses.com -all" in read(value)
     assert all(len(string) <= 255 for string in value[1:-1].split('" "'))
+
+
+ELSEWHERE = {
+    "amazonses.com": ["v=spf1 ip4:199.255.192.0/22 -all"],
+    "five.example": ["unrelated", "v=spf1 include:a.five.example include:b.five.example a mx ~all"],
+    "a.five.example": ["v=spf1 ip4:192.0.2.1 -all"],
+    "loop.example": ["v=spf1 include:loop.example -all"],
+    "chain.example": ["v=spf1 redirect=five.example"],
+    "macro.example": ["v=spf1 exists:%{i}.macro.example include:%{d}.macro.example -all"],
+}
+
+
+@pytest.mark.parametrize(
+    ("terms", "lookups"),
+    [
+        ("include:amazonses.com", 1),
+        ("include:five.example", 5),
+        ("include:chain.example", 6),
+        ("include:unknown.example", 1),
+        ("include:macro.example", 3),
+        ("ip4:192.0.2.1 ip6:2001:db8::1", 0),
+    ],
+)
+def test_look_ups_are_counted_through_what_is_included(terms: str, lookups: int) -> None:
+    assert count_lookups(f"v=spf1 {terms} -all", ELSEWHERE.get) == lookups
+
+
+def test_an_include_is_refused_that_passes_the_limit_by_what_others_include() -> None:
+    before = ['"v=spf1 include:five.example include:chain.example -all"']
+    merge(before, SES, "~all")  # nothing is known of them
+    with pytest.raises(SpfError, match="DNS look-ups or more"):
+        merge(before, SES, "~all", texts_of=ELSEWHERE.get)
+
+
+def test_records_that_include_each_other_are_not_followed_for_ever() -> None:
+    with pytest.raises(SpfError):
+        merge(['"v=spf1 include:loop.example -all"'], SES, "~all", texts_of=ELSEWHERE.get)

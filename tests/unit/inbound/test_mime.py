@@ -101,6 +101,15 @@ def test_broken_base64_gives_what_can_be_read() -> None:
     assert attachment.take() is not None
 
 
+def test_parameters_that_cannot_be_read_do_not_cost_the_content() -> None:
+    raw = (
+        b"Content-Type: text/plain; charset*0*=utf-8''%E4; name*1*=x; name*=y''z\n"
+        b"Content-Transfer-Encoding: base64\n\naGVsbG8=\x80"
+    )
+    mail = take(raw)
+    assert mail.text == "hello" or contents(mail) == [b"hello"]
+
+
 def test_a_hundred_levels_are_read() -> None:
     mail = take(nested(100))
     assert (mail.text, mail.problem) == ("the bottom", None)

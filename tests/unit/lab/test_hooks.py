@@ -1,10 +1,20 @@
 import importlib
+import sys
+from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ses_constructs.lab.server import required
+
+
+@pytest.fixture(autouse=True)
+def recursion_limit() -> Iterator[None]:
+    """Put it back: a library of MiniStack raises it while it is imported, and other tests nest too deep on purpose."""
+    before = sys.getrecursionlimit()
+    yield
+    sys.setrecursionlimit(before)
 
 
 def test_every_hook_is_where_the_installed_ministack_has_it() -> None:

@@ -1,0 +1,1 @@
+"""Reply addresses, made and checked for applications."""
