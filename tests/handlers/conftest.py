@@ -28,7 +28,7 @@ class Pipeline:
     ) -> None:
         self.dynamodb = dynamodb
         self.table = clients.table
-        self._sqs = clients.sqs
+        self.sqs = clients.sqs
         self._dead_letter_queue_url = dead_letter_queue_url
         self._capsys = capsys
         self.metrics: dict[str, int] = {}
@@ -60,7 +60,7 @@ class Pipeline:
     def dead_letters(self) -> list[tuple[str, dict[str, str]]]:
         """Body and message attributes of everything in the dead-letter queue; afterwards it is empty."""
         found: list[tuple[str, dict[str, str]]] = []
-        while received := self._sqs.receive_message(
+        while received := self.sqs.receive_message(
             QueueUrl=self._dead_letter_queue_url,
             MaxNumberOfMessages=10,
             MessageAttributeNames=["All"],
@@ -68,7 +68,7 @@ class Pipeline:
             for message in received:
                 attributes = {name: it["StringValue"] for name, it in message["MessageAttributes"].items()}
                 found.append((message["Body"], attributes))
-                self._sqs.delete_message(QueueUrl=self._dead_letter_queue_url, ReceiptHandle=message["ReceiptHandle"])
+                self.sqs.delete_message(QueueUrl=self._dead_letter_queue_url, ReceiptHandle=message["ReceiptHandle"])
         return found
 
 
