@@ -1,5 +1,6 @@
 """What the handler's own code does to the table of benchmarks/simulated.py: calls, units, conflicts, sizes of items."""
 
+import heapq
 import json
 import random
 from collections import Counter
@@ -84,47 +85,62 @@ def record(bodies: Iterable[str], batch: int, table: Table | None = None) -> tup
     return table, costs
 
 
-class Race(NamedTuple):
-    """What becomes of events of one address in functions that run at once."""
+class Crowd(NamedTuple):
+    """What becomes of events in functions that run at once."""
 
     conflicts: int
     tries: int
     """The most receives that one event took."""
+    again: int
+    """Events that had to come again at least once."""
     dead: int
     """Events that used up their receives."""
     seconds: float
     write_units: int
 
 
-def race(functions: int, events: int, *, pauses: bool = True) -> Race:
-    """Let *functions* at once each have one of the events, until none is left; what fails waits, as SQS lets it.
+def crowd(
+    functions: int, bodies: list[str], *, batch: int = 1, index_limit: float | None = None, pauses: bool = True
+) -> Crowd:
+    """Let *functions* at once each have a batch of the events, until none is left; what fails waits, as SQS lets it.
 
-    *pauses* is whether the ledger pauses before it tries again.
+    *bodies* have one recipient each; *pauses* is whether the ledger pauses before it tries again.
     """
     clock = Clock()
-    table = Table(clock)
-    waiting: list[tuple[float, int, int]] = [(0.0, 0, number) for number in range(events)]
+    table = Table(clock, index_limit=index_limit)
+    waiting = [(0.0, number) for number in range(len(bodies))]  # a heap of when they are visible
     tries: Counter[int] = Counter()
     dead: list[int] = []
 
     def function() -> None:
         ledger = Ledger(table, "suppressions", aws.RULE)  # type: ignore[arg-type]  # as much as is called
         while waiting:
-            due = min(waiting)
-            waiting.remove(due)
-            at, receives, number = due
-            if at > clock.now:
-                clock.sleep(at - clock.now)
-            tries[number] += 1
-            if ledger.record(facts(of_one_address(number))):
-                if receives + 1 == aws.RECEIVES:
+            if waiting[0][0] > clock.now:
+                clock.sleep(waiting[0][0] - clock.now)
+                continue
+            numbers: list[int] = []
+            while waiting and len(numbers) < batch and waiting[0][0] <= clock.now:
+                numbers.append(heapq.heappop(waiting)[1])
+            tries.update(numbers)
+            clock.sleep(aws.CPU_SECONDS_AN_EVENT * len(numbers))
+            found = {number: facts(bodies[number]) for number in numbers}
+            failures = ledger.record(fact for of_one in found.values() for fact in of_one)
+            for number in (number for number, (fact,) in found.items() if fact.key in failures):
+                if tries[number] == aws.RECEIVES:
                     dead.append(number)
                 else:
-                    waiting.append((clock.now + aws.TIMEOUT_HIDDEN, receives + 1, number))
+                    heapq.heappush(waiting, (clock.now + aws.TIMEOUT_HIDDEN, number))
 
-    pause = clock.sleep if pauses else lambda seconds: None
-    with mock.patch("time.sleep", pause), mock.patch("random.random", random.Random(1).random):
+    def time() -> float:
+        return clock.now
+
+    with (
+        mock.patch("time.sleep", clock.sleep if pauses else mock.Mock()),
+        mock.patch("time.monotonic", time),
+        mock.patch("random.random", random.Random(1).random),
+    ):
         for _ in range(functions):
             clock.spawn(function)
         clock.run()
-    return Race(table.conflicts, max(tries.values()), len(dead), clock.now, table.write_units)
+    again = sum(count > 1 for count in tries.values())
+    return Crowd(table.conflicts, max(tries.values()), again, len(dead), clock.now, table.write_units)

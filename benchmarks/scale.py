@@ -24,9 +24,9 @@ from benchmarks.handlers import event  # noqa: E402 - likewise
 from benchmarks.measured import (  # noqa: E402 - likewise
     Costs,
     complaint,
+    crowd,
     facts,
     of_one_address,
-    race,
     record,
     soft,
 )
@@ -93,8 +93,9 @@ def growth() -> Rows:
 
 
 def races() -> Rows:
-    found = {str(functions): race(functions, 1000) for functions in (2, 10, 100)}
-    found["100, without pauses"] = race(100, 1000, pauses=False)
+    bodies = [of_one_address(number) for number in range(1000)]
+    found = {str(functions): crowd(functions, bodies) for functions in (2, 10, 50)}
+    found["50, without pauses"] = crowd(50, bodies, pauses=False)
     _, together = record(map(of_one_address, range(1000)), aws.BATCH)
     return [
         *[
@@ -199,6 +200,17 @@ def index() -> Rows:
         writes = aws.MAILS_A_DAY * aws.HARD / hours / 3600 * costs.index_units
         backlog = 3600 * writes / (aws.PARTITION_WRITES - writes)
         rows.append([span, f"{writes:,.0f}", f"{writes / aws.PARTITION_WRITES:.0%}", f"{backlog / 60:,.0f}"])
+    return rows
+
+
+def catching_up() -> Rows:
+    """Return what happens when a backlog of bounces of one day meets one partition of the index."""
+    rows = []
+    bodies = [event(number) for number in range(10_000)]
+    for functions in (5, 20, 50):
+        found = crowd(functions, bodies, batch=aws.BATCH, index_limit=aws.PARTITION_WRITES)
+        share = found.again / len(bodies)
+        rows.append([str(functions), f"{share:.1%}", f"{1_000_000 * share**aws.RECEIVES:,.0f}"])
     return rows
 
 
@@ -308,6 +320,7 @@ TABLES = {
         ],
         index,
     ),
+    "catching_up": (["functions at once", "must come again", "dead letters of a million"], catching_up),
     "kms": (["requests to KMS", "a day"], key_requests),
     "price": (["part", "US dollars"], price_rows),
 }

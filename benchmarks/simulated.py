@@ -67,11 +67,14 @@ class Clock:
 class Table:
     """The client that the ledger is given. It understands the statements of the ledger, and no others."""
 
-    def __init__(self, clock: Clock, seed: int = 1) -> None:
+    def __init__(self, clock: Clock, *, index_limit: float | None = None) -> None:
+        """:param index_limit: write units a second that the index takes; beyond, a write is refused as a whole."""
         self.items: dict[tuple[str, str], Json] = {}
         self.calls = self.conflicts = self.read_units = self.write_units = self.index_units = 0
         self._clock = clock
-        self._chance = random.Random(seed)
+        self._chance = random.Random(1)
+        self._index_limit = index_limit
+        self._left, self._left_at = index_limit or 0.0, 0.0
 
     def batch_get_item(self, *, RequestItems: Json) -> Json:
         """Read, consistently."""
@@ -113,9 +116,21 @@ class Table:
         if (before["version"] if before is not None else None) != expected:
             self.conflicts += 1
             return {"Error": {"Code": "ConditionalCheckFailed" if expected else "DuplicateItem"}}
-        self.index_units += _index_units(before or {}, item)
+        units = _index_units(before or {}, item)
+        if not self._index_takes(units):
+            return {"Error": {"Code": "ThrottlingError"}}
+        self.index_units += units
         self.items[key] = item
         return {}
+
+    def _index_takes(self, units: int) -> bool:
+        if self._index_limit is None:
+            return True
+        passed = self._clock.now - self._left_at
+        self._left, self._left_at = min(self._index_limit, self._left + passed * self._index_limit), self._clock.now
+        taken = units <= self._left
+        self._left -= units * taken
+        return taken
 
 
 def size(item: Json) -> int:

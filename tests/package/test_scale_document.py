@@ -7,8 +7,11 @@ import pytest
 from benchmarks.scale import TABLES, markdown
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scale.md").read_text()
+SLOW = {"races", "catching_up"}  # ten seconds each, so not after every change
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.package] if name in SLOW else []) for name in TABLES]
+)
 def test_each_table_is_what_the_simulation_prints(name: str) -> None:
     assert markdown(name) in PAGE
