@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ses_constructs.receiving.forwarder import MailForwarder
     from ses_constructs.receiving.mailbox import InboundMailbox, VerdictPolicy
     from ses_constructs.receiving.reply_addresses import ReplyAddresses
+    from ses_constructs.receiving.reports.dmarc_reports import DmarcReports
     from ses_constructs.sending import (
         AccountEventType,
         CloudWatchEventDestination,
@@ -71,6 +72,7 @@ __all__ = [
     "Dkim",
     "Dmarc",
     "DmarcReportAuthorisation",
+    "DmarcReports",
     "Dns",
     "DnsRecord",
     "DomainIdentity",
@@ -120,6 +122,7 @@ _FOLDERS = {
     "Dkim": "identity",
     "Dmarc": "identity",
     "DmarcReportAuthorisation": "identity",
+    "DmarcReports": "receiving.reports.dmarc_reports",
     "Dns": "identity",
     "DnsRecord": "identity",
     "DomainIdentity": "identity",

@@ -7,19 +7,18 @@ span of time or a record is none.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING
 
+from dmarc_reports import values
 from dmarc_reports.xml import parse
 from ses_common.envelope import Unusable
 
 if TYPE_CHECKING:
+    from dmarc_reports.values import Row
     from dmarc_reports.xml import Element
 
-Row = dict[str, Any]
-
-_LONGEST = 1_000  # characters of any text
 _MOST_RESULTS = 100  # of DKIM in a record
-_LATEST = 253402300799  # year 9999
 
 
 def rows(content: bytes) -> list[Row]:
@@ -47,9 +46,11 @@ def rows(content: bytes) -> list[Row]:
     }
     if not common["domain"] or common["begins_at"] is None:
         raise Unusable("NotAReport", "The report does not say for which domain and days it is.")
-    found = [{**common, **_record(record)} for record in report.all("record")]
+    found = [{**common, **_record(record)} for record in islice(report.all("record"), values.MOST_ROWS + 1)]
     if not found:
         raise Unusable("NotAReport", "The report has no record.")
+    if len(found) > values.MOST_ROWS:
+        raise Unusable("TooManyRows", f"The report has more than {values.MOST_ROWS:,} records.")
     return found
 
 
@@ -60,7 +61,7 @@ def _record(record: Element) -> Row:
     spf_result = results.child("spf")
     return {
         "source_ip": _text(row, "source_ip"),
-        "messages": _count(row.value("count")),
+        "messages": values.count(row.value("count")),
         "disposition": _word(evaluated, "disposition"),
         "dkim": dkim,
         "spf": spf,
@@ -79,17 +80,16 @@ def _record(record: Element) -> Row:
 
 
 def _text(element: Element, name: str) -> str:
-    return element.value(name)[:_LONGEST]
+    return values.text(element.value(name))
 
 
 def _word(element: Element, name: str) -> str:
     return _text(element, name).lower()
 
 
-def _count(value: str) -> int:
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else 0
-
-
 def _moment(element: Element, name: str) -> str | None:
-    seconds = _count(element.value(name).partition(".")[0])
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if 0 < seconds <= _LATEST else None
+    seconds = values.count(element.value(name).partition(".")[0])
+    try:
+        return values.moment(datetime.fromtimestamp(seconds, UTC))
+    except (OverflowError, ValueError):  # after the year 9999
+        return None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dmarc_reports import values
 from ses_common.envelope import Unusable
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from dmarc_reports.values import Row
 
-_LONGEST = 1_000
+_MOST_BYTES = 5 * 1024 * 1024  # in memory JSON can become thirty times as large
 
 
 def rows(content: bytes) -> list[Row]:
@@ -18,6 +20,8 @@ def rows(content: bytes) -> list[Row]:
 
     :raises Unusable: if it is none.
     """
+    if len(content) > _MOST_BYTES:
+        raise Unusable("TooLarge", f"The TLS report has more than {_MOST_BYTES:,} bytes.")
     try:
         report = json.loads(content)
     except (ValueError, RecursionError):
@@ -47,6 +51,8 @@ def rows(content: bytes) -> list[Row]:
         )
         if untold > 0:
             found.append({**shared, **_result("not-told", untold, {})})
+    if len(found) > values.MOST_ROWS:
+        raise Unusable("TooManyRows", f"The report has more than {values.MOST_ROWS:,} policies and failures.")
     if not found or common["begins_at"] is None or not all(row["domain"] for row in found):
         raise Unusable("NotAReport", "The report does not say for which domain and days it is.")
     return found
@@ -73,13 +79,11 @@ def _objects(document: Any, name: str) -> list[dict[str, Any]]:
 
 
 def _text(document: Any, name: str) -> str:
-    value = document.get(name) if isinstance(document, dict) else None
-    return value.strip()[:_LONGEST] if isinstance(value, str) else ""
+    return values.text(document.get(name) if isinstance(document, dict) else None)
 
 
 def _count(document: dict[str, Any], name: str) -> int:
-    value = document.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**18 else 0
+    return values.count(document.get(name))
 
 
 def _moment(document: dict[str, Any], name: str) -> str | None:
@@ -87,5 +91,4 @@ def _moment(document: dict[str, Any], name: str) -> str | None:
         moment = datetime.fromisoformat(_text(document, name))
     except ValueError:
         return None
-    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return values.moment(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))

@@ -1,4 +1,7 @@
-"""XML of strangers as plain trees: no document type, so no entities; namespaces forgotten; bounded in depth. Pure."""
+"""XML of strangers as plain trees: no document type, so no entities; namespaces forgotten; bounded in depth. Pure.
+
+The parser is not asked for namespaces: it would write a long one out before the name of every element.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,7 @@ def parse(content: bytes) -> Element:
         count += 1
         if len(path) == _DEEPEST or count > _MOST_ELEMENTS:
             raise Unusable("NotAReport", "The report has elements that are nested too deep, or too many.")
-        element = Element(name.rpartition("}")[2].lower())
+        element = Element(name.rpartition(":")[2].lower())
         (path[-1].children if path else root).append(element)
         path.append(element)
 
@@ -65,7 +68,7 @@ def parse(content: bytes) -> Element:
     def end(_: str) -> None:
         path.pop()
 
-    parser = expat.ParserCreate(namespace_separator="}")
+    parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
     parser.StartElementHandler = start

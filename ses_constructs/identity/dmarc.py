@@ -28,8 +28,9 @@ class Dmarc:
     :param subdomain_policy: for existing subdomains (``sp``). Default: as *policy*.
     :param nonexistent_subdomain_policy: for subdomains that are not in DNS (``np``). Default: as *subdomain_policy*.
     :param testing: ask receivers to apply the policy one step lower (``t=y``; took the place of ``pct``).
-    :param aggregate_reports: addresses that get the daily aggregate reports (``rua``). An address in another
-        organisational domain gets them only if that domain says so in DNS (RFC 9990).
+    :param aggregate_reports: addresses that get the daily aggregate reports (``rua``), such as that of
+        :class:`DmarcReports`. An address in another organisational domain gets them only if that domain says so in DNS
+        (RFC 9990).
     :param failure_reports: addresses that get reports on single messages (``ruf``); few receivers send any.
     :param failure_options: when a failure report is wanted (``fo``): ``0`` or ``1``, and ``d``, ``s``.
         Needs *failure_reports*.

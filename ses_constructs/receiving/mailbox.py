@@ -210,9 +210,17 @@ class InboundMailbox(Construct):
 
     def grant_read_mail(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let *grantee* read mail and attachments, not what is in quarantine."""
+        return self._grant_read(grantee, "mail", "parsed")
+
+    def grant_read_attachments(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let *grantee* read attachments alone, and see whether one is there."""
+        iam.Grant.add_to_principal(grantee=grantee, actions=["s3:ListBucket"], resource_arns=[self.bucket.bucket_arn])
+        return self._grant_read(grantee, "parsed")
+
+    def _grant_read(self, grantee: iam.IGrantable, *folders: str) -> iam.Grant:
         if self.bucket.encryption_key is not None:
             self.bucket.encryption_key.grant(grantee, "kms:Decrypt")
-        objects = [self._objects("mail"), self._objects("parsed")]
+        objects = [self._objects(folder) for folder in folders]
         acknowledge_objects(grantee.grant_principal, objects)
         return iam.Grant.add_to_principal(grantee=grantee, actions=["s3:GetObject"], resource_arns=objects)
 

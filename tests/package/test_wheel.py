@@ -72,6 +72,7 @@ def test_the_wheel_carries_handlers_licence_and_types_and_nothing_else(wheel: Pa
     assert "ses_constructs/_lambda/.ses-constructs-handlers" in names
     assert "ses_constructs/py.typed" in names
     assert "ses_constructs/sending/lake/queries/bounces.sql" in names
+    assert "ses_constructs/receiving/reports/queries/pass_rate.sql" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"ses_constructs"}
     assert not any("__pycache__" in name for name in names)

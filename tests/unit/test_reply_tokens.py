@@ -49,7 +49,7 @@ def test_a_uuid_has_room_too() -> None:
     assert len(make(thread).partition("@")[0]) <= 64
 
 
-@pytest.mark.parametrize("thread", ["", "x" * 21, "ö" * 11, str(uuid4()).upper(), "\ud800"])
+@pytest.mark.parametrize("thread", ["", "x" * 21, "ö" * 11, "462C55E8-0842-4F3E-A2AD-02553DE1345E", "\ud800"])
 def test_what_has_no_room_or_is_no_text_is_refused(thread: str) -> None:
     with pytest.raises(ValueError, match=r"20 bytes|surrogates"):
         make(thread)

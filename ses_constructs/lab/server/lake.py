@@ -60,6 +60,53 @@ def _extend_athena(athena: Any) -> None:
         return (f"{_FUNCTIONS}{rewritten}", *more)
 
     athena._start_query_execution, athena._rewrite_data_paths = with_parameters, with_functions
+    _type_tables(athena)
+
+
+def _type_tables(athena: Any) -> None:
+    """Read JSON with the types of its table, and not with those that DuckDB guesses; also where there is no object."""
+    relation = athena._table_relation
+    athena._duckdb_type = lambda column: _duckdb_type(column["Type"], athena._DUCKDB_TYPE_BY_ATHENA)
+
+    def with_types(table: Properties, files: list[str]) -> Any:
+        if athena._data_format(table) != "json":
+            return relation(table, files)
+        columns = ", ".join(
+            f"'{column['Name']}': '{athena._duckdb_type(column)}'" for column in table["StorageDescriptor"]["Columns"]
+        )
+        partitions = athena._hive_options(athena._path_partition_keys(table, files))
+        options = f"format = 'newline_delimited', columns = {{{columns}}}, {partitions}"
+        return f"read_json({athena._sql_list(files)}, {options})"
+
+    athena._table_relation = with_types
+
+
+def _duckdb_type(kind: str, primitives: Properties) -> str:
+    """Write a type of Glue as DuckDB does."""
+    outer, _, inner = kind.lower().strip().partition("<")
+    parts = _parts(inner.removesuffix(">"))
+    match outer:
+        case "array":
+            return f"{_duckdb_type(parts[0], primitives)}[]"
+        case "map":
+            return f"MAP({', '.join(_duckdb_type(part, primitives) for part in parts)})"
+        case "struct":
+            fields = (part.partition(":") for part in parts)
+            return f"STRUCT({', '.join(f'{name} {_duckdb_type(field, primitives)}' for name, _, field in fields)})"
+    name = outer.partition("(")[0]
+    return "DECIMAL" if name == "decimal" else str(primitives.get(name, "VARCHAR"))
+
+
+def _parts(text: str) -> list[str]:
+    """Split at the commas that are not inside of brackets."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += {"<": 1, ">": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
 
 
 def _extend_firehose(firehose: Any) -> None:

@@ -6,10 +6,9 @@ https://docs.aws.amazon.com/athena/latest/ug/workgroups-settings.html.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Names, RemovalPolicy, Size, Stack, Token
+from aws_cdk import Duration, Names, RemovalPolicy, Size, Stack
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
@@ -19,34 +18,36 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from ses_constructs._kit.athena import (
+    HORIZON,
+    RESULT_RETENTION,
+    RESULTS,
+    check_names_and_limit,
+    check_whole_days,
+    day_projection,
+    grant_query,
+    make_workgroup,
+    save_queries,
+)
 from ses_constructs._kit.buckets import make_bucket
-from ses_constructs._kit.checks import check_removal_policy, fail, is_token
+from ses_constructs._kit.checks import check_removal_policy, fail
 from ses_constructs._kit.keys import checked_key
-from ses_constructs._kit.nag import acknowledge_objects
 from ses_constructs.sending.lake import schema
 from ses_constructs.sending.lake.alarms import stream_alarms
 from ses_constructs.sending.lake.queries import QUERIES
-from ses_constructs.sending.lake.stream import ERRORS, EVENTS, RAW, ParquetDestination, table_arns
+from ses_constructs.sending.lake.stream import ERRORS, EVENTS, RAW, ParquetDestination
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aws_cdk import aws_cloudwatch as cloudwatch
 
-RESULTS = "results/"
-
 _RETENTION = Duration.days(400)  # thirteen months: a month and the same month a year before
-_ERROR_RETENTION = Duration.days(30)  # with _RESULT_RETENTION, what an erasure may wait for
-_RESULT_RETENTION = Duration.days(7)
+_ERROR_RETENTION = Duration.days(30)  # with RESULT_RETENTION, what an erasure may wait for
 _INTERVAL = Duration.minutes(15)  # Firehose's longest: few large objects are what makes Athena fast and cheap
 _FRESHNESS = Duration.hours(1)
-_SCAN_LIMIT = Size.gibibytes(10)
-_LEAST_SCAN_LIMIT = 10_000_000  # https://docs.aws.amazon.com/athena/latest/APIReference/API_WorkGroupConfiguration.html
-# How far back a query looks in a bucket whose retention is not known here: ten years.
-_HORIZON = Duration.days(3653)
 # The CDK brings a mapping of Firehose's addresses for streams that write into a VPC. Unused, validation warns of it.
 _ADDRESSES = "@aws-cdk--aws-kinesisfirehose.CidrBlocks"
-_DATABASE_NAME = re.compile(r"[a-z0-9_]{1,255}")
 
 
 class EventLake(Construct):
@@ -114,7 +115,7 @@ class EventLake(Construct):
         name = Names.unique_resource_name(self, max_length=120, separator="_").lower()
         self.database_name: str = database_name if database_name is not None else self._database(name)
         """The Glue database."""
-        horizon = _HORIZON if bucket is not None else retention if retention is not None else _RETENTION
+        horizon = HORIZON if bucket is not None else retention if retention is not None else _RETENTION
         self.table: glue.CfnTable = self._table(horizon)
         """The Glue table, ``ses_events``."""
         self.log_group: logs.LogGroup = logs.LogGroup(
@@ -124,18 +125,16 @@ class EventLake(Construct):
         self.stream: firehose.DeliveryStream = self._stream(interval, keep_raw=keep_raw)
         """The delivery stream that configuration sets publish to."""
         self._makes_results = workgroup_name is None
-        self.workgroup_name: str = (
-            workgroup_name
-            if workgroup_name is not None
-            else self._workgroup(name, scan_limit if scan_limit is not None else _SCAN_LIMIT)
-        )
+        self.workgroup_name: str = workgroup_name if workgroup_name is not None else self._workgroup(name, scan_limit)
         """The Athena workgroup."""
         if bucket is None:
             # What writes into the bucket goes before it is emptied.
             for writer in (self.stream, self.node.try_find_child("Workgroup")):
                 if writer is not None:
                     writer.node.add_dependency(self.bucket)
-        self.queries: Mapping[str, athena.CfnNamedQuery] = self._queries()
+        self.queries: Mapping[str, athena.CfnNamedQuery] = save_queries(
+            self, QUERIES, database_name=self.database_name, workgroup_name=self.workgroup_name
+        )
         """The saved queries by name: ``delivery_funnel``, ``bounces``, ``address_history`` and so on."""
         self.alarms: Mapping[str, cloudwatch.Alarm] = stream_alarms(
             Construct(self, "Alarms"), self.stream, self.log_group, freshness=freshness, actions=alarm_actions
@@ -148,35 +147,16 @@ class EventLake(Construct):
         It may not read ``errors/`` and ``raw/``, and change nothing but results. With a workgroup of your own, access
         to the place of its results is yours to give.
         """
-        stack = Stack.of(self)
-        events = self.bucket.arn_for_objects(f"{EVENTS}*")
-        results = [self.bucket.arn_for_objects(f"{RESULTS}*")] if self._makes_results else []
-        prefixes = [f"{EVENTS}*", *([f"{RESULTS}*"] if results else [])]
-        acknowledge_objects(grantee.grant_principal, [events, *results])
-        self.encryption_key.grant(grantee, "kms:Decrypt", *(["kms:GenerateDataKey"] if results else []))
-        # https://docs.aws.amazon.com/athena/latest/ug/s3-permissions.html
-        listing = ["s3:ListBucketMultipartUploads"] if results else []
-        self._grant(grantee, ["s3:GetBucketLocation", *listing], [self.bucket.bucket_arn])
-        self._grant(
-            grantee, ["s3:ListBucket"], [self.bucket.bucket_arn], conditions={"StringLike": {"s3:prefix": prefixes}}
-        )
-        self._grant(grantee, ["s3:GetObject"], [events, *results])
-        if results:
-            self._grant(grantee, ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], results)
-        tables = table_arns(stack, self.database_name, self.table.ref)
-        self._grant(grantee, ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"], tables)
-        workgroup = stack.format_arn(service="athena", resource="workgroup", resource_name=self.workgroup_name)
-        return self._grant(grantee, _ATHENA_ACTIONS, [workgroup])
-
-    def _grant(
-        self,
-        grantee: iam.IGrantable,
-        actions: Sequence[str],
-        resources: Sequence[str],
-        conditions: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
-    ) -> iam.Grant:
-        return iam.Grant.add_to_principal(
-            grantee=grantee, actions=list(actions), resource_arns=list(resources), conditions=conditions
+        return grant_query(
+            self,
+            grantee,
+            bucket=self.bucket,
+            encryption_key=self.encryption_key,
+            folders=[EVENTS],
+            database_name=self.database_name,
+            table_names=[self.table.ref],
+            workgroup_name=self.workgroup_name,
+            makes_results=self._makes_results,
         )
 
     def _check(
@@ -190,20 +170,12 @@ class EventLake(Construct):
     ) -> None:
         if bucket is not None and retention is not None:
             fail(self, "retention", "is for a new bucket; yours has a life cycle of its own", retention.to_string())
-        if workgroup_name is not None and scan_limit is not None:
-            fail(self, "scan_limit", "is for a new workgroup; yours has a limit of its own", workgroup_name)
-        if scan_limit is not None and not scan_limit.is_unresolved() and scan_limit.to_bytes() < _LEAST_SCAN_LIMIT:
-            fail(self, "scan_limit", "must be at least 10 MB", scan_limit.to_bytes())
+        check_names_and_limit(self, database_name, workgroup_name, scan_limit)
         if encryption_key is not None:
             checked_key(self, "encryption_key", encryption_key)
-        if database_name is not None and not is_token(database_name) and not _DATABASE_NAME.fullmatch(database_name):
-            fail(self, "database_name", "must be 1 to 255 lower-case letters, digits and _", database_name)
 
     def _check_times(self, retention: Duration | None, interval: Duration, freshness: Duration) -> None:
-        if retention is not None and not retention.is_unresolved():
-            seconds = retention.to_seconds()
-            if seconds == 0 or seconds % 86_400:
-                fail(self, "retention", "must be whole days, at least one", retention.to_string())
+        check_whole_days(self, "retention", retention)
         if interval.is_unresolved() or freshness.is_unresolved():
             return
         # https://docs.aws.amazon.com/firehose/latest/APIReference/API_BufferingHints.html
@@ -231,7 +203,7 @@ class EventLake(Construct):
                 EVENTS: retention,
                 ERRORS: _ERROR_RETENTION,
                 RAW: _ERROR_RETENTION,
-                RESULTS: _RESULT_RETENTION,
+                RESULTS: RESULT_RETENTION,
             },
             removal_policy=removal_policy,
         )
@@ -247,14 +219,8 @@ class EventLake(Construct):
 
     def _table(self, horizon: Duration) -> glue.CfnTable:
         property_ = glue.CfnTable
-        # Athena works out the partitions by itself; there is no crawler and nothing to be told of a new day.
         projection = {
-            "projection.enabled": "true",
-            f"projection.{schema.DAY}.type": "date",
-            f"projection.{schema.DAY}.format": "yyyy-MM-dd",
-            f"projection.{schema.DAY}.interval": "1",
-            f"projection.{schema.DAY}.interval.unit": "DAYS",
-            f"projection.{schema.DAY}.range": f"NOW-{_days(horizon)}DAYS,NOW",
+            **day_projection(horizon),
             f"projection.{schema.EVENT_TYPE}.type": "enum",
             f"projection.{schema.EVENT_TYPE}.values": ",".join(schema.EVENT_TYPES),
         }
@@ -313,63 +279,17 @@ class EventLake(Construct):
         )
         return stream
 
-    def _workgroup(self, name: str, scan_limit: Size) -> str:
-        property_ = athena.CfnWorkGroup
-        workgroup = athena.CfnWorkGroup(
+    def _workgroup(self, name: str, scan_limit: Size | None) -> str:
+        return make_workgroup(
             self,
             "Workgroup",
             name=name,
             description="Queries on SES events",
-            recursive_delete_option=True,  # the list of queries that were run would keep it from being deleted
-            work_group_configuration=property_.WorkGroupConfigurationProperty(
-                enforce_work_group_configuration=True,
-                publish_cloud_watch_metrics_enabled=True,
-                bytes_scanned_cutoff_per_query=scan_limit.to_bytes(),
-                result_configuration=property_.ResultConfigurationProperty(
-                    output_location=self.bucket.s3_url_for_object(RESULTS),
-                    encryption_configuration=property_.EncryptionConfigurationProperty(
-                        encryption_option="SSE_KMS", kms_key=self.encryption_key.key_arn
-                    ),
-                ),
-            ),
-        )
-        return workgroup.ref
-
-    def _queries(self) -> dict[str, athena.CfnNamedQuery]:
-        queries = Construct(self, "Queries")
-        return {
-            query.name: athena.CfnNamedQuery(
-                queries,
-                query.name,
-                name=query.name,
-                description=query.description,
-                database=self.database_name,
-                work_group=self.workgroup_name,
-                query_string=query.sql,
-            )
-            for query in QUERIES
-        }
-
-
-# https://docs.aws.amazon.com/athena/latest/ug/workgroups-iam-policy.html
-_ATHENA_ACTIONS = (
-    "athena:BatchGetNamedQuery",
-    "athena:BatchGetQueryExecution",
-    "athena:GetNamedQuery",
-    "athena:GetQueryExecution",
-    "athena:GetQueryResults",
-    "athena:GetQueryResultsStream",
-    "athena:GetWorkGroup",
-    "athena:ListNamedQueries",
-    "athena:ListQueryExecutions",
-    "athena:StartQueryExecution",
-    "athena:StopQueryExecution",
-)
+            bucket=self.bucket,
+            encryption_key=self.encryption_key,
+            scan_limit=scan_limit,
+        ).ref
 
 
 def _column(name: str, kind: str) -> glue.CfnTable.ColumnProperty:
     return glue.CfnTable.ColumnProperty(name=name, type=kind)
-
-
-def _days(value: Duration) -> str:
-    return Token.as_string(value.to_days()) if value.is_unresolved() else str(int(value.to_days()))

@@ -13,6 +13,7 @@ from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
 
+from ses_constructs._kit.athena import table_arns
 from ses_constructs._kit.nag import acknowledge_objects
 from ses_constructs.sending.lake import schema
 
@@ -213,15 +214,6 @@ class ParquetDestination:
                 ],
             ),
         ]
-
-
-def table_arns(stack: Stack, database_name: str, table_name: str) -> list[str]:
-    """Return what Glue checks for access to a table: catalog, database and table."""
-    return [
-        stack.format_arn(service="glue", resource="catalog"),
-        stack.format_arn(service="glue", resource="database", resource_name=database_name),
-        stack.format_arn(service="glue", resource="table", resource_name=f"{database_name}/{table_name}"),
-    ]
 
 
 def _parameter(name: str, value: str) -> _Stream.ProcessorParameterProperty:

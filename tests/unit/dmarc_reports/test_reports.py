@@ -1,6 +1,8 @@
 import gzip
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -83,19 +85,19 @@ def code(read: Callable[[], object]) -> str:
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, lambda content: zipped(report=content)])
 def test_a_report_comes_out_of_whatever_it_comes_in(pack: Callable[[bytes], bytes]) -> None:
-    assert unpack(pack(RFC_7489)) == [RFC_7489]
+    assert list(unpack(pack(RFC_7489))) == [RFC_7489]
 
 
 def test_a_bomb_ends_at_the_limit() -> None:
     bomb = b"\0" * (MOST_BYTES + 1)
-    assert code(lambda: unpack(gzip.compress(bomb))) == "TooLarge"
-    assert code(lambda: unpack(zipped(report=bomb))) == "TooLarge"
-    assert code(lambda: unpack(zipped(**{f"f{number}": b"" for number in range(11)}))) == "TooManyFiles"
+    assert code(lambda: list(unpack(gzip.compress(bomb)))) == "TooLarge"
+    assert code(lambda: list(unpack(zipped(report=bomb)))) == "TooLarge"
+    assert code(lambda: list(unpack(zipped(**{f"f{number}": b"" for number in range(11)})))) == "TooManyFiles"
 
 
 def test_a_broken_archive_is_told_as_that() -> None:
-    assert code(lambda: unpack(gzip.compress(RFC_7489)[:-20])) == "BrokenArchive"
-    assert code(lambda: unpack(zipped(report=RFC_7489)[:-5])) == "BrokenArchive"
+    assert code(lambda: list(unpack(gzip.compress(RFC_7489)[:-20]))) == "BrokenArchive"
+    assert code(lambda: list(unpack(zipped(report=RFC_7489)[:-5]))) == "BrokenArchive"
 
 
 def test_the_rows_of_an_aggregate_report() -> None:
@@ -147,6 +149,7 @@ def test_a_report_of_rfc_9990_says_more() -> None:
         (b"<feedback></feedback>", "NotAReport"),
         (RFC_7489.replace(b"<domain>Example.com</domain>", b"", 1), "NotAReport"),
         (RFC_7489.replace(b"1772409600", b"yesterday"), "NotAReport"),
+        (RFC_7489.replace(b"</feedback>", b"<record/>" * 100_001 + b"</feedback>"), "TooManyRows"),
         (RFC_7489[:500], "BrokenXml"),
         (b"", "BrokenXml"),
         (b'<?xml version="1.0" encoding="klingon"?><feedback/>', "BrokenXml"),
@@ -163,6 +166,24 @@ def test_a_report_with_a_liberty_keeps_its_rows() -> None:
     direct, forwarded = aggregate.rows(odd)
     assert (direct["messages"], direct["dkim"], direct["passed"]) == (0, "pass", True)
     assert forwarded["messages"] == 3
+
+
+def test_texts_of_strangers_hold_nothing_that_breaks_a_line_or_a_query() -> None:
+    document = {**TLS, "organization-name": "Comp\u0000any\n\ud800\u202eX", "report-id": "x" * 5_000}
+    row = tls.rows(json.dumps(document).encode())[0]
+    assert (row["reporter"], row["report_id"]) == ("CompanyX", "x" * 1_000)
+
+
+def test_a_number_that_would_break_a_sum_counts_nothing() -> None:
+    row = aggregate.rows(RFC_7489.replace(b"<count>12</count>", b"<count>9223372036854775807</count>"))[0]
+    assert row["messages"] == 0
+
+
+def test_a_prefix_of_a_namespace_changes_nothing() -> None:
+    prefixed = RFC_7489.replace(b"<feedback>", b'<feedback xmlns:d="urn:ietf:params:xml:ns:dmarc-2.0">')
+    for name in (b"record", b"row", b"count"):
+        prefixed = prefixed.replace(b"<%s>" % name, b"<d:%s>" % name).replace(b"</%s>" % name, b"</d:%s>" % name)
+    assert aggregate.rows(prefixed) == aggregate.rows(RFC_7489)
 
 
 def test_the_rows_of_a_tls_report_add_up() -> None:
@@ -198,3 +219,39 @@ def test_any_bytes_are_refused_and_nothing_worse(content: bytes, at: int) -> Non
                 aggregate.rows(report)
         except Unusable:
             pass
+
+
+# Each is small when it comes, or made so that what reads it takes many times its size.
+GREEDY = """
+import gzip, io, resource, struct, zipfile
+from dmarc_reports import aggregate, tls
+from dmarc_reports.unpack import unpack
+from ses_common.envelope import Unusable
+
+resource.setrlimit(resource.RLIMIT_AS, (640 * 1024**2,) * 2)
+packed = io.BytesIO()
+with zipfile.ZipFile(packed, "w") as archive:
+    archive.writestr("a", b"")
+packed = packed.getvalue()
+directory, end = packed.index(b"PK\\1\\2"), packed.index(b"PK\\5\\6")
+entries = packed[directory:end] * (10 * 1024**2 // (end - directory))
+trailer = bytearray(packed[end:])
+struct.pack_into("<HHLL", trailer, 8, 65535, 65535, len(entries), directory)
+for content in (
+    b"<feedback>" + b"<a/>" * 999_999 + b"</feedback>",
+    b"<feedback " + b" ".join(b'a%d=""' % number for number in range(1_200_000)) + b"/>",
+    b'<feedback xmlns="' + b"u" * 5_000_000 + b'">' + b"<a/>" * 99_999 + b"</feedback>",
+    b'{"x": [' + b'{"":0},' * 740_000 + b"0]}",
+    packed[:directory] + entries + trailer,
+):
+    try:
+        for report in unpack(gzip.compress(content) if len(content) < 1_000_000 else content):
+            (tls if report.startswith(b"{") else aggregate).rows(report)
+    except Unusable as unusable:
+        print(unusable.code)
+"""
+
+
+def test_a_report_made_to_fill_the_memory_does_not() -> None:
+    run = subprocess.run([sys.executable, "-c", GREEDY], capture_output=True, text=True, env={"PYTHONPATH": "lambda"})
+    assert run.stdout.split() == [*["NotAReport"] * 4, "TooManyFiles"], run.stderr
