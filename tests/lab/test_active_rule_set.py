@@ -1,6 +1,7 @@
 """What each request of CloudFormation does to the active rule set, and what it leaves to others."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ pytestmark = pytest.mark.lab
 
 Json = dict[str, Any]
 KIND = ActiveReceiptRuleSets()
+NAMES = ("ours", "ours-renamed", "theirs")
 
 
 def properties(name: str, *, take_over: bool = False, owned: bool = True) -> Json:
@@ -26,14 +28,16 @@ def request(wanted: Json, *, physical_id: str = "", old: Json | None = None) -> 
 
 
 @pytest.fixture
-def v1(ses_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Any:
+def v1(ses_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     client = ses_lab.session().client("ses")
     monkeypatch.setattr(ses, "v1", lambda: client)
     client.set_active_receipt_rule_set()
-    for name in ("ours", "ours-renamed", "theirs"):
-        client.delete_receipt_rule_set(RuleSetName=name)
+    for name in NAMES:
         client.create_receipt_rule_set(RuleSetName=name)
-    return client
+    yield client
+    client.set_active_receipt_rule_set()
+    for name in NAMES:
+        client.delete_receipt_rule_set(RuleSetName=name)
 
 
 def active(v1: Any) -> str | None:
