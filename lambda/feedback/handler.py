@@ -166,7 +166,7 @@ def _settings() -> Settings:
         max_receive_count=int(variable("MAX_RECEIVE_COUNT")),
         address_hash_key=variable("ADDRESS_HASH_KEY").encode(),
         pipeline_name=variable("PIPELINE_NAME"),
-        metrics_namespace=metrics_namespace(),
+        metrics_namespace=metrics_namespace("Feedback"),
         soft_bounces=_soft_bounces(),
     )
 

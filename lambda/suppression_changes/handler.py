@@ -74,7 +74,9 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[st
         if first_failed is not None:  # the stream is read again from there, and the rest with it
             logger.warning("Left for another try", extra={"codes": sorted(set(failures.values()))})
             break
-    publish(metrics_namespace(), {"Pipeline": variable("PIPELINE_NAME")}, counts, at=time.time_ns() // 1_000_000)
+    publish(
+        metrics_namespace("Feedback"), {"Pipeline": variable("PIPELINE_NAME")}, counts, at=time.time_ns() // 1_000_000
+    )
     return {"batchItemFailures": [{"itemIdentifier": first_failed}] if first_failed is not None else []}
 
 
