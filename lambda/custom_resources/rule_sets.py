@@ -21,8 +21,9 @@ class _Made(NamedTuple):
     """What a create did; as JSON it is the physical id, so that whatever comes later knows it."""
 
     name: str
-    before: str | None
-    """The set that was active then; None if there was none."""
+    before: list[str]
+    """The sets that were active before, the last one first: one of ours that is being replaced, and what was there in
+    the beginning. The first that is still there when this goes is put back."""
     was_ours: bool
     """Whether the set was active before, so that it stays so."""
 
@@ -38,31 +39,34 @@ class ActiveReceiptRuleSets:
         name, active = request.properties["RuleSetName"], _active(request.deadline)
         if active == name:
             # A set of our own was activated by this same request before; somebody else's was active all along.
-            return Result(_Made(name, None, request.properties["Owned"] != "true").id())
-        return self._activate(request, active, before=active)
+            return Result(_Made(name, [], request.properties["Owned"] != "true").id())
+        return self._activate(request, active, before=[active] if active is not None else [])
 
     def update(self, request: Request) -> Result:
-        """Make another set the active one. What is put back in the end is what was active in the beginning."""
+        """Make another set the active one. What is put back in the end is what was active in the beginning.
+
+        Until then our former set is: if the update is rolled back it is still there, and later it is gone.
+        """
         made, name = _Made(*json.loads(request.physical_id)), request.properties["RuleSetName"]
         active = _active(request.deadline)
         if name == made.name and (active == name or request.properties["TakeOver"] != "true"):
             # What somebody made active since then stays, and a rollback that comes here does not fail over it.
             return Result(request.physical_id)
         if active == name and request.properties["Owned"] == "true":  # by this same request, which comes again
-            return Result(_Made(name, made.before, False).id())
+            return Result(_Made(name, _before(made, request), False).id())
         if active == name:
             return self.create(request)
-        return self._activate(request, None if active == made.name else active, before=made.before)
+        return self._activate(request, None if active == made.name else active, before=_before(made, request))
 
     def delete(self, request: Request) -> None:
         """Put back what was active before, if our set is still the active one."""
         made = _Made(*json.loads(request.physical_id))
         if made.was_ours or _active(request.deadline) != made.name:
             return
-        if made.before is None or not _set_active(made.before, request.deadline):
+        if not any(_set_active(name, request.deadline) for name in made.before):
             _set_active(None, request.deadline)
 
-    def _activate(self, request: Request, displaced: str | None, *, before: str | None) -> Result:
+    def _activate(self, request: Request, displaced: str | None, *, before: list[str]) -> Result:
         name = request.properties["RuleSetName"]
         if displaced is not None and request.properties["TakeOver"] != "true":
             raise Refused(
@@ -72,6 +76,16 @@ class ActiveReceiptRuleSets:
         if not _set_active(name, request.deadline):
             raise Refused(f"there is no receipt rule set {name}")
         return Result(_Made(name, before, False).id())
+
+
+def _before(made: _Made, request: Request) -> list[str]:
+    """Return what to put back if *made* is updated."""
+    name = request.properties["RuleSetName"]
+    if name == made.name or request.properties["Owned"] != "true" or request.old_properties["Owned"] != "true":
+        return made.before
+    if name in made.before:  # a rollback
+        return made.before[made.before.index(name) + 1 :]
+    return [made.name, *made.before[-1:]]
 
 
 def _active(deadline: float) -> str | None:

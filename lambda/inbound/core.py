@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from inbound.receipt import PASS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from inbound.headers import Fields
     from inbound.mime import Mail
@@ -125,16 +125,17 @@ def fit(document: Mapping[str, Any], most_bytes: int) -> str:
         if length >= _SHORTEST_TEXT:
             fitted |= {longest: fitted[longest][: length // 2], "shortened": True}
         else:
-            fitted = _least(fitted)
-            return _json(fitted)
+            return next((it for it in map(_json, _least(fitted)) if len(it.encode()) <= most_bytes), detail)
         detail = _json(fitted)
     return detail
 
 
-def _least(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is left when even lists of a hundred addresses are too long."""
+def _least(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what is left when even lists of a hundred addresses are too long, less each time."""
     lists = ("from", "replyTo", "to", "cc", "inReplyTo", "references", "attachments")
-    return {**document, **{name: document[name][:10] for name in lists}, "text": None, "html": None, "shortened": True}
+    for most in (10, 1, 0):
+        short = {name: document[name][:most] for name in lists}
+        yield {**document, **short, "text": None, "html": None, "shortened": True}
 
 
 def _first(values: Sequence[Any]) -> Any:

@@ -10,9 +10,10 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from aws_cdk import Annotations, ArnFormat, Aws, Stack
+from aws_cdk import Annotations, Aws
 from aws_cdk import aws_iam as iam
 
 from ses_constructs._kit.checks import fail, is_token
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
     from aws_cdk import aws_sns as sns
     from constructs import Construct, IDependable
+
+    from ses_constructs.receiving.rule_arns import RuleArns
 
 # https://docs.aws.amazon.com/ses/latest/APIReference/API_AddHeaderAction.html
 _HEADER_NAME = re.compile(r"[a-zA-Z0-9-]{1,50}")
@@ -91,11 +94,11 @@ class ReceiptAction(ABC):
     """One action of a receipt rule. Use a factory."""
 
     @abstractmethod
-    def define(self, scope: Construct, *, rule_arns: str) -> Definition:
+    def define(self, scope: Construct, *, rules: RuleArns) -> Definition:
         """Give SES the permissions that the action needs.
 
         :param scope: the rule, to define things in and to warn at.
-        :param rule_arns: the ARNs of all rules of the set, as one pattern, to which permissions are confined.
+        :param rules: the rules to which permissions are confined.
         """
 
     @staticmethod
@@ -196,41 +199,42 @@ class _S3(ReceiptAction):
     role: iam.IRole | None
     client_side_key: kms.IKey | None
 
-    def define(self, scope: Construct, *, rule_arns: str) -> Definition:
-        waits_for = self._let_ses_write(scope, rule_arns)
-        told, more = _told(scope, self.topic, rule_arns)
+    def define(self, scope: Construct, *, rules: RuleArns) -> Definition:
+        waits_for = self._let_ses_write(scope, rules)
+        told, more = _told(scope, self.topic, rules)
         properties = {"bucketName": self.bucket.bucket_name, "objectKeyPrefix": self.prefix, **told}
         if self.role is not None:
             properties["iamRoleArn"] = self.role.role_arn
         if self.client_side_key is not None:
-            allow_service(scope, self.client_side_key, service="ses.amazonaws.com", conditions=_conditions(rule_arns))
+            _let_ses_encrypt(scope, self.client_side_key, rules)
             properties["kmsKeyArn"] = self.client_side_key.key_arn
             more.append(self.client_side_key)
         return Definition({"s3Action": properties}, [*waits_for, *more])
 
-    def _let_ses_write(self, scope: Construct, rule_arns: str) -> list[IDependable]:
+    def _let_ses_write(self, scope: Construct, rules: RuleArns) -> list[IDependable]:
         objects = self.bucket.arn_for_objects(f"{self.prefix or ''}*")
         key = self.bucket.encryption_key
         if self.role is not None:
             grant = self.bucket.grant_put(self.role, f"{self.prefix or ''}*")
             return [grant]
+        source = rules.named_by(scope, self.bucket)
         added = self.bucket.add_to_resource_policy(
             iam.PolicyStatement(
                 actions=["s3:PutObject"],
                 principals=[iam.ServicePrincipal("ses.amazonaws.com")],
                 resources=[objects],
-                conditions=_conditions(rule_arns),
+                conditions=_conditions(source),
             )
         )
         if not added.statement_added:
             Annotations.of(scope).add_warning_v2(
                 "ses-constructs:importedBucketPolicy",
                 "The bucket is imported, so its policy cannot be changed from here: it must allow ses.amazonaws.com "
-                f"s3:PutObject on {objects} with aws:SourceArn {rule_arns}.",
+                f"s3:PutObject on {objects} with aws:SourceArn {source}.",
             )
         waits_for: list[IDependable] = [added.policy_dependable] if added.policy_dependable is not None else []
         if key is not None:
-            allow_service(scope, key, service="ses.amazonaws.com", conditions=_conditions(rule_arns))
+            _let_ses_encrypt(scope, key, rules)
             waits_for.append(key)
         return waits_for
 
@@ -241,20 +245,21 @@ class _Lambda(ReceiptAction):
     invocation: Invocation
     topic: sns.ITopic | None
 
-    def define(self, scope: Construct, *, rule_arns: str) -> Definition:
+    def define(self, scope: Construct, *, rules: RuleArns) -> Definition:
         from aws_cdk import aws_lambda as lambda_
 
         # One for each rule and function; beside the rule, so that it can go with it.
-        permission = lambda_.CfnPermission(
+        id = f"Invoke{self.function.node.addr[:8]}"
+        permission = scope.node.try_find_child(id) or lambda_.CfnPermission(
             scope,
-            f"Invoke{self.function.node.addr[:8]}",
+            id,
             action="lambda:InvokeFunction",
             function_name=self.function.function_arn,
             principal="ses.amazonaws.com",
             source_account=Aws.ACCOUNT_ID,
-            source_arn=rule_arns,
+            source_arn=rules.of_set,
         )
-        told, more = _told(scope, self.topic, rule_arns)
+        told, more = _told(scope, self.topic, rules)
         properties = {
             "functionArn": self.function.function_arn,
             "invocationType": Invocation(self.invocation).value,
@@ -268,8 +273,8 @@ class _Sns(ReceiptAction):
     topic: sns.ITopic
     encoding: SnsEncoding
 
-    def define(self, scope: Construct, *, rule_arns: str) -> Definition:
-        told, more = _told(scope, self.topic, rule_arns)
+    def define(self, scope: Construct, *, rules: RuleArns) -> Definition:
+        told, more = _told(scope, self.topic, rules)
         return Definition({"snsAction": {**told, "encoding": SnsEncoding(self.encoding).value}}, more)
 
 
@@ -279,7 +284,7 @@ class _Bounce(ReceiptAction):
     sender: str
     topic: sns.ITopic | None
 
-    def define(self, scope: Construct, *, rule_arns: str) -> Definition:
+    def define(self, scope: Construct, *, rules: RuleArns) -> Definition:
         code, status = self.template.smtp_reply_code, self.template.status_code
         if not is_token(code) and not _REPLY_CODE.fullmatch(code):
             fail(scope, "smtp_reply_code of bounce", "must be 400 to 599", code)
@@ -287,7 +292,7 @@ class _Bounce(ReceiptAction):
             fail(scope, "status_code of bounce", "must be like 5.1.1", status)
         if not is_token(self.sender) and "@" not in self.sender:
             fail(scope, "sender of bounce", "must be an address", self.sender)
-        told, more = _told(scope, self.topic, rule_arns)
+        told, more = _told(scope, self.topic, rules)
         properties = {
             "message": self.template.message,
             "sender": self.sender,
@@ -303,7 +308,7 @@ class _AddHeader(ReceiptAction):
     name: str
     value: str
 
-    def define(self, scope: Construct, *, rule_arns: str) -> Definition:
+    def define(self, scope: Construct, *, rules: RuleArns) -> Definition:
         if not is_token(self.name) and not _HEADER_NAME.fullmatch(self.name):
             fail(scope, "name of add_header", "must be 1 to 50 letters, digits and dashes", self.name)
         if not is_token(self.value) and (len(self.value) > _HEADER_VALUE_LIMIT or re.search(r"[\r\n]", self.value)):
@@ -315,8 +320,8 @@ class _AddHeader(ReceiptAction):
 class _Stop(ReceiptAction):
     topic: sns.ITopic | None
 
-    def define(self, scope: Construct, *, rule_arns: str) -> Definition:
-        told, more = _told(scope, self.topic, rule_arns)
+    def define(self, scope: Construct, *, rules: RuleArns) -> Definition:
+        told, more = _told(scope, self.topic, rules)
         return Definition({"stopAction": {"scope": "RuleSet", **told}}, more)
 
 
@@ -325,8 +330,8 @@ class _WorkMail(ReceiptAction):
     organization_arn: str
     topic: sns.ITopic | None
 
-    def define(self, scope: Construct, *, rule_arns: str) -> Definition:
-        told, more = _told(scope, self.topic, rule_arns)
+    def define(self, scope: Construct, *, rules: RuleArns) -> Definition:
+        told, more = _told(scope, self.topic, rules)
         return Definition({"workmailAction": {"organizationArn": self.organization_arn, **told}}, more)
 
 
@@ -335,10 +340,10 @@ class _Connect(ReceiptAction):
     instance_arn: str
     role: iam.IRole | None
 
-    def define(self, scope: Construct, *, rule_arns: str) -> Definition:
+    def define(self, scope: Construct, *, rules: RuleArns) -> Definition:
         role = self.role
         if role is None:
-            principal = iam.ServicePrincipal("ses.amazonaws.com", conditions=_conditions(rule_arns))
+            principal = iam.ServicePrincipal("ses.amazonaws.com", conditions=_conditions(rules.of_set))
             role = iam.Role(scope, "ConnectRole", assumed_by=principal)
         grant = iam.Grant.add_to_principal(
             grantee=role,
@@ -349,20 +354,16 @@ class _Connect(ReceiptAction):
         return Definition({"connectAction": properties}, [grant])
 
 
-def rule_arns(scope: Construct, rule_set_name: str) -> str:
-    """Return the ARNs of all rules of a set as one pattern: a rule's own name is known only after all it needs."""
-    return Stack.of(scope).format_arn(
-        service="ses",
-        resource="receipt-rule-set",
-        resource_name=f"{rule_set_name}:receipt-rule/*",
-        arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-    )
-
-
-def _told(scope: Construct, topic: sns.ITopic | None, arns: str) -> tuple[dict[str, Any], list[IDependable]]:
+def _told(scope: Construct, topic: sns.ITopic | None, rules: RuleArns) -> tuple[dict[str, Any], list[IDependable]]:
     if topic is None:
         return {}, []
-    return {"topicArn": topic.topic_arn}, let_ses_publish(scope, topic, source_arn=arns)
+    waits_for = let_ses_publish(scope, topic, source_arn=partial(rules.named_by, scope))
+    return {"topicArn": topic.topic_arn}, waits_for
+
+
+def _let_ses_encrypt(scope: Construct, key: kms.IKey, rules: RuleArns) -> None:
+    conditions = _conditions(rules.named_by(scope, key))
+    allow_service(scope, key, service="ses.amazonaws.com", conditions=conditions)
 
 
 def _conditions(arns: str) -> dict[str, dict[str, str]]:

@@ -144,7 +144,8 @@ class MailForwarder(Construct):
         )
         """The function that forwards mail."""
         self._let_it_work(from_address, identity, [configuration_set] if configuration_set is not None else [])
-        mailbox.on_received("Forwarding").add_queue(self.queue, dead_letter_queue=self.dead_letter_queue)
+        heard = mailbox.on_received("Forwarding", scope=self)
+        heard.add_queue(self.queue, dead_letter_queue=self.dead_letter_queue)
         self.dead_letter_alarm: cloudwatch.Alarm = make_dead_letter_alarm(
             self,
             "DeadLetterAlarm",
@@ -183,6 +184,8 @@ class MailForwarder(Construct):
         configuration_sets: Sequence[ses.IConfigurationSet],
     ) -> None:
         function, mailbox = self.function, self.mailbox
+        # It writes nothing any more when the bucket is emptied.
+        function.node.add_dependency(mailbox.bucket)
         if isinstance(identity, SendingIdentity):
             identity.grant_send(function, from_addresses=[from_address], configuration_sets=configuration_sets)
         else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -27,7 +28,7 @@ from ses_constructs._kit.functions import make_function
 from ses_constructs._kit.keys import checked_key, distinct_keys, grant_use
 from ses_constructs._kit.nag import acknowledge_objects
 from ses_constructs._kit.queues import allow_bus_to_send
-from ses_constructs._kit.stacks import same_place
+from ses_constructs._kit.stacks import same_place, stack_around
 from ses_constructs._kit.subscriptions import Subscriptions
 from ses_constructs._kit.topics import checked_topic
 from ses_constructs.receiving.actions import ReceiptAction
@@ -46,6 +47,9 @@ _TIMEOUT = Duration.minutes(3)
 _MEMORY = 1024  # MB; a mail of 40 MB takes a fifth of it (benchmarks/inbound.py), and processor time comes with it
 _RETENTION = Duration.days(90)
 _FOLDERS = ("mail", "parsed", "quarantine")
+
+_places: WeakKeyDictionary[ActiveReceiptRuleSet, dict[tuple[str, str], str]] = WeakKeyDictionary()
+"""Where the mailboxes of a rule set store mail: bucket and prefix, and the path of the mailbox."""
 
 
 class VerdictPolicy(StrEnum):
@@ -96,8 +100,8 @@ class InboundMailbox(Construct):
         :param recipients: addresses and domains, as :meth:`ActiveReceiptRuleSet.add_rule` has them; at least one.
         :param bucket: your bucket, in the same region. It should encrypt by default, and delete mail at some age.
             Default: a new one.
-        :param prefix: of the keys of everything that is stored, such as ``support/``; for a bucket with several
-            mailboxes. Default: none.
+        :param prefix: of the keys of everything that is stored, such as ``support/``; in a bucket with several
+            mailboxes each has its own. Default: none.
         :param topic: your topic, by which SES tells of mail that it stored. Default: a new one.
         :param queue: your standard queue. It must redrive to *dead_letter_queue* after *max_receive_count* receives,
             and hide messages for at least 1,080 seconds, six times the function's timeout. Default: a new one.
@@ -113,7 +117,7 @@ class InboundMailbox(Construct):
         :param removal_policy: what becomes of new bucket and new key when they leave the stack. Default: both are
             kept. ``DESTROY`` deletes the mail with them.
         :raises ValueError: for what is empty, out of range or of another kind, for parameters that exclude each other,
-            or for a resource that SES or SNS cannot use.
+            for a resource that SES or SNS cannot use, or for a bucket and a prefix that another mailbox has.
         """
         super().__init__(scope, id)
         self._alarm_actions = alarm_actions
@@ -141,6 +145,10 @@ class InboundMailbox(Construct):
         if queue is not None and dead_letter_queue is not None:
             check_queues(self, queue, dead_letter_queue, delivery)
 
+        self.prefix: str = prefix
+        """Of the keys of everything that is stored."""
+        if bucket is not None:
+            self._claim(rule_set, bucket)
         self.encryption_key: kms.IKey = encryption_key if encryption_key is not None else self._key(removal_policy)
         """The key that encrypts what was made here."""
         self.bucket: s3.IBucket = bucket if bucket is not None else self._bucket(prefix, retention, removal_policy)
@@ -172,12 +180,11 @@ class InboundMailbox(Construct):
             queue=self.queue,
             dead_letter_queue=self.dead_letter_queue,
         )
-        self.prefix: str = prefix
-        """Of the keys of everything that is stored."""
         self.function: lambda_.Function = self._function(spam, virus, max_receive_count)
         """The function that reads and announces mail."""
         self.rule: ses.CfnReceiptRule = rule_set.add_rule(
-            f"{self.node.id}-{self.node.addr[-8:]}",
+            "Rule",
+            scope=self,
             recipients=recipients,
             actions=[ReceiptAction.store(self.bucket, prefix=f"{prefix}mail/", topic=self.topic)],
         )
@@ -194,19 +201,22 @@ class InboundMailbox(Construct):
         )
         """Goes off when there is any dead letter."""
 
-    def on_received(self, id: str = "OnReceived") -> SesEventRule:
+    def on_received(self, id: str = "OnReceived", *, scope: Construct | None = None) -> SesEventRule:
         """Return a rule for the mail of this mailbox: ``on_received().add_function(function)``.
 
-        :param id: of the rule in this construct, for a second one.
+        :param id: of the rule in *scope*, for a second one.
+        :param scope: what the rule belongs to. For targets in a stack that refers to this one take something there; it
+            hears of mail from when that stack is deployed. Default: this construct.
         """
-        return self._rule(id, "Email Received")
+        return self._rule(id, "Email Received", scope)
 
-    def on_quarantined(self, id: str = "OnQuarantined") -> SesEventRule:
+    def on_quarantined(self, id: str = "OnQuarantined", *, scope: Construct | None = None) -> SesEventRule:
         """Return a rule for the mail of this mailbox that was kept away: ``on_quarantined().add_queue(queue)``.
 
-        :param id: of the rule in this construct, for a second one.
+        :param id: of the rule in *scope*, for a second one.
+        :param scope: as with :meth:`on_received`.
         """
-        return self._rule(id, "Email Quarantined")
+        return self._rule(id, "Email Quarantined", scope)
 
     def grant_read_mail(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let *grantee* read mail and attachments, not what is in quarantine."""
@@ -224,9 +234,9 @@ class InboundMailbox(Construct):
         acknowledge_objects(grantee.grant_principal, objects)
         return iam.Grant.add_to_principal(grantee=grantee, actions=["s3:GetObject"], resource_arns=objects)
 
-    def _rule(self, id: str, detail_type: str) -> SesEventRule:
+    def _rule(self, id: str, detail_type: str, scope: Construct | None) -> SesEventRule:
         rule = SesEventRule(
-            self,
+            scope if scope is not None else self,
             id,
             description=f"Mail of {self._name}",
             detail_types=[detail_type],
@@ -236,9 +246,17 @@ class InboundMailbox(Construct):
             event_bus=self.bus,
             source=SOURCE,
         )
-        # No mail is announced before those who wait for it listen.
-        self.rule.node.add_dependency(rule.ready)
+        if stack_around(rule) is stack_around(self):
+            # No mail is announced before those who wait for it listen.
+            self.rule.node.add_dependency(rule.ready)
         return rule
+
+    def _claim(self, rule_set: ActiveReceiptRuleSet, bucket: s3.IBucket) -> None:
+        """Refuse a place that another mailbox has: SES gives a mail for both one name, and each would move it away."""
+        taken = _places.setdefault(rule_set, {})
+        path = taken.setdefault((bucket.bucket_arn, self.prefix), self._name)
+        if path != self._name:
+            fail(self, "prefix", f"must be another than that of {path}, which has the same bucket", self.prefix)
 
     def _key(self, removal_policy: RemovalPolicy) -> kms.Key:
         return kms.Key(
@@ -281,6 +299,8 @@ class InboundMailbox(Construct):
             timeout=_TIMEOUT,
             memory_size=_MEMORY,
         )
+        # It writes nothing any more when the bucket is emptied.
+        function.node.add_dependency(self.bucket)
         for statement in self._statements():
             function.add_to_role_policy(statement)
         acknowledge_objects(function.role, [self._objects(folder) for folder in _FOLDERS])

@@ -14,8 +14,10 @@ from constructs import Construct
 
 from ses_constructs._kit.checks import domain_problem, fail, is_token, items
 from ses_constructs._kit.custom_resources import custom_resource
-from ses_constructs.receiving.actions import ReceiptAction, rule_arns
+from ses_constructs._kit.stacks import stack_around
+from ses_constructs.receiving.actions import ReceiptAction
 from ses_constructs.receiving.regions import warn_where_nothing_is_received
+from ses_constructs.receiving.rule_arns import RuleArns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +84,8 @@ class ActiveReceiptRuleSet(Construct):
         self.rules: list[ses.CfnReceiptRule] = []
         """The rules made here, in their order."""
         self._after = after
-        self._arns = rule_arns(self, self.rule_set_name)
+        self._names: list[str] = []
+        self._arns = RuleArns.of(self, self.rule_set)
         self._filters = 0
         self.activation = custom_resource(
             self,
@@ -112,10 +115,11 @@ class ActiveReceiptRuleSet(Construct):
         enabled: bool = True,
         scan_enabled: bool = True,
         require_tls: bool = True,
+        scope: Construct | None = None,
     ) -> ses.CfnReceiptRule:
         """Add a rule after those that are there.
 
-        :param id: of the rule in this construct.
+        :param id: of the rule in *scope*.
         :param actions: 1 to 10, in their order.
         :param recipients: what the envelope's recipients are compared with, at most 500: ``ann@example.com`` (and
             ``ann+label@``), ``example.com`` (its users, not those of subdomains) or ``.example.com`` (those of all
@@ -125,10 +129,13 @@ class ActiveReceiptRuleSet(Construct):
         :param enabled: whether SES applies it.
         :param scan_enabled: whether SES looks for spam and viruses. It only says what it finds, and acts on nothing.
         :param require_tls: whether mail that comes without TLS is refused.
+        :param scope: what the rule belongs to. If that is in another stack, this one is deployed before it, and the
+            rule goes behind the last one before it that has a *rule_name* here, else to the front. Default: this
+            construct.
         :raises ValueError: for no action or more than 10, more than 500 recipients or such that SES cannot compare, a
             name that SES refuses, or a 201st rule.
         """
-        rule = Construct(self, id)
+        rule = Construct(scope if scope is not None else self, id)
         if len(self.rules) == _RULES:
             fail(rule, "the rule set", f"can have at most {_RULES} rules", _RULES + 1)
         for action in items(rule, "actions", actions, what="actions"):
@@ -139,12 +146,12 @@ class ActiveReceiptRuleSet(Construct):
         if rule_name is not None and not is_token(rule_name) and not _RULE_NAME.fullmatch(rule_name):
             fail(rule, "rule_name", "must be 1 to 64 letters, digits, ., _ and -, the outer ones no marks", rule_name)
         self._check_recipients(rule, recipients)
-        definitions = [action.define(rule, rule_arns=self._arns) for action in actions]
+        definitions = [action.define(rule, rules=self._arns) for action in actions]
         made = ses.CfnReceiptRule(
             rule,
             "Resource",
             rule_set_name=self.rule_set_name,
-            after=self._after,
+            after=self._predecessor(rule),
             rule=ses.CfnReceiptRule.RuleProperty(
                 name=rule_name,
                 enabled=enabled,
@@ -157,9 +164,10 @@ class ActiveReceiptRuleSet(Construct):
         for definition in definitions:
             for dependable in definition.waits_for:
                 made.node.add_dependency(dependable)
-        # No mail is refused for want of a rule that is on its way, or has gone already.
-        self.activation.node.add_dependency(made)
-        self._after = made.ref
+        if stack_around(rule) is stack_around(self):
+            # No mail is refused for want of a rule that is on its way, or has gone already.
+            self.activation.node.add_dependency(made)
+            self._names += [rule_name] if rule_name is not None else []
         self.rules.append(made)
         return made
 
@@ -180,6 +188,18 @@ class ActiveReceiptRuleSet(Construct):
         :raises ValueError: for what is neither, or a 101st filter.
         """
         return self._filter(id, cidr, "Allow")
+
+    def _predecessor(self, rule: Construct) -> str | None:
+        """Return the name of the rule after which *rule* goes.
+
+        Of another stack that is a name that was given, and no reference: CloudFormation deletes no rule that another
+        stack refers to.
+        """
+        place, here = stack_around(rule), stack_around(self)
+        found = [it.ref for it in self.rules if stack_around(it) is place]
+        if not found and place is not here:
+            found = self._names
+        return found[-1] if found else self._after
 
     def _filter(self, id: str, cidr: str, policy: str) -> ses.CfnReceiptFilter:
         if not isinstance(cidr, str) or not (is_token(cidr) or _CIDR.fullmatch(cidr)):

@@ -1,5 +1,6 @@
 """The mailbox example, deployed by the real CDK CLI: mail comes in by SMTP, and what was made of it is in a queue."""
 
+import hashlib
 import json
 import smtplib
 import ssl
@@ -43,6 +44,21 @@ def mail(recipient: str, **headers: str) -> EmailMessage:
     return message
 
 
+def announced(lab: Lab, outputs: dict[str, str]) -> dict[str, Any]:
+    """The next mail in the queue, which then is empty."""
+    sqs = lab.session().client("sqs")
+
+    def taken() -> dict[str, Any] | None:
+        answer = sqs.receive_message(QueueUrl=outputs["TicketsUrl"])
+        if not answer.get("Messages"):
+            return None
+        (message,) = answer["Messages"]
+        sqs.delete_message(QueueUrl=outputs["TicketsUrl"], ReceiptHandle=message["ReceiptHandle"])
+        return dict(json.loads(message["Body"])["detail"])
+
+    return lab.wait_for(taken, timeout=40, describe="the event")
+
+
 def test_a_mail_to_the_mailbox_becomes_an_event_in_the_queue(
     ses_lab: Lab, outputs: dict[str, str], smtp: smtplib.SMTP
 ) -> None:
@@ -50,17 +66,24 @@ def test_a_mail_to_the_mailbox_becomes_an_event_in_the_queue(
     received = ses_lab.received()[-1]
     stored = next(it for it in received.actions if it.action["type"] == "S3")
     assert (stored.error, stored.action["bucketName"]) == (None, outputs["BucketName"])
-    sqs = ses_lab.session().client("sqs")
-
-    def announced() -> dict[str, Any] | None:
-        answer = sqs.receive_message(QueueUrl=outputs["TicketsUrl"])
-        return json.loads(answer["Messages"][0]["Body"]) if answer.get("Messages") else None
-
-    event = ses_lab.wait_for(announced, timeout=40, describe="the event")
-    detail = event.get("detail", event)
+    detail = announced(ses_lab, outputs)
     assert detail["sesMessageId"] == received.message_id
     assert detail["subject"] == "It is broken"
     assert detail["verdicts"]["spam"] == "GRAY"
+
+
+def test_a_mail_of_40_mb_comes_in_whole(ses_lab: Lab, outputs: dict[str, str], smtp: smtplib.SMTP) -> None:
+    content = bytes(range(256)) * (29_900_000 // 256)
+    large = mail(f"support@{DOMAIN}")
+    large.add_attachment(content, maintype="application", subtype="pdf", filename="../scan.pdf")
+    smtp.send_message(large)
+    detail = announced(ses_lab, outputs)
+    assert 40_000_000 < detail["size"] < 40 * 1024 * 1024
+    (attachment,) = detail["attachments"]
+    assert (attachment["size"], attachment["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+    stored = ses_lab.session().client("s3").get_object(Bucket=outputs["BucketName"], Key=attachment["key"])
+    assert stored["Body"].read() == content
+    assert (stored["ContentType"], stored["ContentDisposition"]) == ("application/octet-stream", "attachment")
 
 
 def test_mail_that_no_rule_wants_is_refused_while_the_sender_is_on_the_line(

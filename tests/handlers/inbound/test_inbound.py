@@ -209,6 +209,68 @@ def test_a_flagged_mail_says_so(mailbox: Mailbox) -> None:
     assert (detail["verdicts"]["spam"], detail["verdicts"]["passed"]) == ("GRAY", False)
 
 
+class Killed(BaseException):
+    """The function ends here, as when its time or its memory is over."""
+
+
+class Mortal:
+    """A client whose calls are counted, and after one of which the function ends."""
+
+    def __init__(self, client: Any, calls: list[str], last: int) -> None:
+        self._client, self._calls, self._last = client, calls, last
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**arguments: Any) -> Any:
+            answer = getattr(self._client, name)(**arguments)
+            self._calls.append(name)
+            if len(self._calls) == self._last:
+                raise Killed
+            return answer
+
+        return call
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "policy", "calls"),
+    [
+        ({}, "FLAG", ["get_object", "put_object", "put_object", "put_events"]),
+        (
+            {"spam": "FAIL"},
+            "QUARANTINE",
+            ["copy_object", "delete_object", "get_object", "put_object", "put_events"],
+        ),
+        ({"spam": "FAIL"}, "DROP", ["delete_object"]),
+    ],
+)
+def test_a_function_that_ends_after_any_of_its_calls_leaves_all_to_the_next_try(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, verdicts: dict[str, str], policy: str, calls: list[str]
+) -> None:
+    monkeypatch.setenv("SPAM_POLICY", policy)
+    outcomes = []
+    for last in range(len(calls) + 1):
+        for key in mailbox.stored():
+            mailbox.s3.delete_object(Bucket=BUCKET, Key=key)
+        mailbox.events.put.clear()
+        mailbox.store()
+        made: list[str] = []
+        s3, bus = Mortal(mailbox.s3, made, last), Mortal(mailbox.events, made, last)
+        with monkeypatch.context() as patch:
+            patch.setattr(handler_module, "_s3", lambda s3=s3: s3)
+            patch.setattr(handler_module, "_events", lambda bus=bus: bus)
+            if last:
+                with pytest.raises(Killed):
+                    mailbox.handle(notification(**verdicts))
+            else:
+                assert mailbox.handle(notification(**verdicts)) == []
+        assert made == (calls[:last] if last else calls)
+        if last:
+            assert mailbox.handle(notification(**verdicts), receives=2) == []
+        objects = {key: mailbox.content(key) for key in mailbox.stored()}
+        outcomes.append((objects, {json.dumps(it) for it in mailbox.events.put}))
+        assert mailbox.dead_letters() == []
+    assert all(it == outcomes[0] for it in outcomes)
+
+
 def test_a_bus_that_refuses_leaves_the_mail_for_another_try(mailbox: Mailbox) -> None:
     mailbox.store()
     mailbox.events.failures = 1
