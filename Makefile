@@ -30,6 +30,10 @@ test: $(DEV) $(CDK) ## run the whole test suite
 check: lint ## what to run after every change: format, lint, types, and the tests that need no lab
 	@$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile -m "not lab and not package"
 
+.PHONY: soak
+soak: $(DEV) $(CDK) ## ten thousand events through the lab, an outage in their midst; some minutes
+	@$(BIN)/python -m pytest -q -s tests/soak/soak.py
+
 .PHONY: fuzz
 fuzz: $(DEV) ## feed mutated mail and reports to what reads them, for some minutes
 	@$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --hypothesis-profile fuzz tests/fuzz

@@ -18,7 +18,6 @@ import hashlib
 import io
 import json
 import logging
-import os
 import time
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -32,6 +31,7 @@ from dmarc_reports.unpack import MOST_BYTES, unpack
 from ses_common.batches import do_each, error_code
 from ses_common.envelope import Unusable
 from ses_common.metrics import publish
+from ses_common.settings import metrics_namespace, variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -202,17 +202,14 @@ def _now() -> int:
 
 @cache
 def _settings() -> Settings:
-    try:
-        return Settings(
-            bucket=os.environ["BUCKET_NAME"],
-            dead_letter_queue_url=os.environ["DEAD_LETTER_QUEUE_URL"],
-            max_receive_count=int(os.environ["MAX_RECEIVE_COUNT"]),
-            name=os.environ["REPORTS_NAME"],
-            domains=frozenset(os.environ["DOMAINS"].split()),
-            metrics_namespace=os.environ.get("METRICS_NAMESPACE") or "SesConstructs/DmarcReports",
-        )
-    except KeyError as missing:
-        raise RuntimeError(f"The environment variable {missing.args[0]} is not set.") from None
+    return Settings(
+        bucket=variable("BUCKET_NAME"),
+        dead_letter_queue_url=variable("DEAD_LETTER_QUEUE_URL"),
+        max_receive_count=int(variable("MAX_RECEIVE_COUNT")),
+        name=variable("REPORTS_NAME"),
+        domains=frozenset(variable("DOMAINS").split()),
+        metrics_namespace=metrics_namespace("DmarcReports"),
+    )
 
 
 def _client(service: str) -> Any:

@@ -31,6 +31,7 @@ from ses_common.dead_letters import DeadLetter, park
 from ses_common.envelope import Unusable
 from ses_common.events import word
 from ses_common.metrics import publish
+from ses_common.settings import metrics_namespace, variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -160,12 +161,12 @@ def _park(letters: list[DeadLetter], queue_url: str) -> set[str]:
 @cache
 def _settings() -> Settings:
     return Settings(
-        table_name=_variable("TABLE_NAME"),
-        dead_letter_queue_url=_variable("DEAD_LETTER_QUEUE_URL"),
-        max_receive_count=int(_variable("MAX_RECEIVE_COUNT")),
-        address_hash_key=_variable("ADDRESS_HASH_KEY").encode(),
-        pipeline_name=_variable("PIPELINE_NAME"),
-        metrics_namespace=os.environ.get("METRICS_NAMESPACE") or "SesConstructs/Feedback",
+        table_name=variable("TABLE_NAME"),
+        dead_letter_queue_url=variable("DEAD_LETTER_QUEUE_URL"),
+        max_receive_count=int(variable("MAX_RECEIVE_COUNT")),
+        address_hash_key=variable("ADDRESS_HASH_KEY").encode(),
+        pipeline_name=variable("PIPELINE_NAME"),
+        metrics_namespace=metrics_namespace("Feedback"),
         soft_bounces=_soft_bounces(),
     )
 
@@ -173,14 +174,7 @@ def _settings() -> Settings:
 def _soft_bounces() -> SoftBounces | None:
     if not os.environ.get("SOFT_BOUNCE_THRESHOLD"):
         return None
-    return SoftBounces(int(_variable("SOFT_BOUNCE_THRESHOLD")), int(_variable("SOFT_BOUNCE_WINDOW")))
-
-
-def _variable(name: str) -> str:
-    value = os.environ.get(name)
-    if not value:
-        raise RuntimeError(f"The environment variable {name} is not set.")
-    return value
+    return SoftBounces(int(variable("SOFT_BOUNCE_THRESHOLD")), int(variable("SOFT_BOUNCE_WINDOW")))
 
 
 @cache

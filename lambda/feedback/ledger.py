@@ -2,11 +2,13 @@
 
 Reads are BatchGetItem, writes BatchExecuteStatement, the one call that writes many items under a condition each:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.multiplestatements.batching.html. The
-condition is the item's version, so that of two writers at once the slower one reads again and merges again.
+condition is the item's version, so that of two writers at once the slower one reads again and merges again, after a
+pause by chance, without which all of many writers would be in each other's way again.
 """
 
 from __future__ import annotations
 
+import random
 import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
@@ -28,12 +30,15 @@ _T = TypeVar("_T")
 
 _KEYS_A_CALL = 100  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 _STATEMENTS_A_CALL = 25  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
-_ROUNDS = 5  # of reading, merging and writing when others write the same items
+_ROUNDS = 8  # of reading, merging and writing when others write the same items, or DynamoDB is busy
+_LAST_ROUND = 5.0  # seconds after the first one; the function has 30, and a call that hangs takes up to 12 of them
 _READS = 4  # of keys that DynamoDB left unprocessed
-_PAUSE = 0.05  # seconds before the first of these is repeated; doubled each time
+_PAUSE = 0.05  # seconds before the first of these is repeated, of rounds at most; doubled each time
 
 # Another writer was faster: the item was not there when it was read, or its version is another now.
 _CONFLICTS = frozenset({"DuplicateItem", "ConditionalCheckFailed", "TransactionConflict"})
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementError.html
+_BUSY = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded", "InternalServerError"})
 
 _KINDS = {
     "echo": "BOOL",
@@ -75,29 +80,40 @@ class Ledger:
         for fact in facts:
             pending[fact.key].append(fact)
         failures: dict[Key, str] = {}
-        for _ in range(_ROUNDS):
-            if not pending:
-                return failures
+        again: dict[Key, str] = {}
+        started = time.monotonic()
+        for number in range(_ROUNDS):
+            if number:
+                time.sleep(random.random() * _PAUSE * 2 ** (number - 1))
+            if time.monotonic() - started > _LAST_ROUND:
+                break
             try:
-                pending = self._round(pending, failures)
+                again = self._round(pending, failures)
             except BotoCoreError as error:  # no answer: further calls would only use up the function's time
                 return failures | dict.fromkeys(pending, type(error).__name__)
-        return failures | dict.fromkeys(pending, "Conflict")
+            if not again:
+                return failures
+            pending = {key: pending[key] for key in again}
+        return failures | again
 
-    def _round(self, pending: dict[Key, list[Fact]], failures: dict[Key, str]) -> dict[Key, list[Fact]]:
-        """Read, merge and write once. Return what others were faster to write; add to *failures* what failed."""
+    def _round(self, pending: Mapping[Key, list[Fact]], failures: dict[Key, str]) -> dict[Key, str]:
+        """Read, merge and write once. Return what is worth another round, and why; add to *failures* what failed."""
         stored = self._read(list(pending), failures)
         changes: list[tuple[Key, BatchStatementRequestTypeDef]] = []
         for key, facts in pending.items():
             if key in failures:
                 continue
             before = stored.get(key)
-            after = merge(before.item if before is not None else None, facts, self._soft_bounces)
+            try:
+                after = merge(before.item if before is not None else None, facts, self._soft_bounces)
+            except Exception as error:  # a defect shows with one item, and must not hold up the others of the batch
+                failures[key] = type(error).__name__
+                continue
             if before is None:
                 changes.append((key, self._insert(after)))
             elif after != before.item:
                 changes.append((key, self._update(before, after)))
-        return {key: pending[key] for key in self._write(changes, failures)}
+        return self._write(changes, failures)
 
     def _read(self, keys: Sequence[Key], failures: dict[Key, str]) -> dict[Key, _Stored]:
         stored: dict[Key, _Stored] = {}
@@ -126,9 +142,9 @@ class Ledger:
 
     def _write(
         self, changes: Sequence[tuple[Key, BatchStatementRequestTypeDef]], failures: dict[Key, str]
-    ) -> list[Key]:
-        """Write *changes* and return the keys of those that others were faster to write."""
-        conflicts: list[Key] = []
+    ) -> dict[Key, str]:
+        """Write *changes*, and return those that others were faster to write or DynamoDB was too busy for."""
+        again: dict[Key, str] = {}
         for chunk in _chunks(changes, _STATEMENTS_A_CALL):
             try:
                 response = self._client.batch_execute_statement(Statements=[statement for _, statement in chunk])
@@ -138,10 +154,12 @@ class Ledger:
             for (key, _), result in zip(chunk, response["Responses"], strict=True):
                 code = result["Error"].get("Code", "Unknown") if "Error" in result else None
                 if code in _CONFLICTS:
-                    conflicts.append(key)
+                    again[key] = "Conflict"
+                elif code in _BUSY:
+                    again[key] = code
                 elif code is not None:
                     failures[key] = code
-        return conflicts
+        return again
 
     def _insert(self, item: Item) -> BatchStatementRequestTypeDef:
         attributes: dict[str, Any] = {**item, "version": 1}
@@ -204,6 +222,16 @@ def _to_value(attribute: Attributes) -> Any:
             return content
 
 
+def _usable(part: Any, names: Iterable[str]) -> dict[str, str] | None:
+    """Return *part* of an item if all that it must have is there, and its time is one; else None."""
+    if not isinstance(part, dict) or not all(isinstance(part.get(name), str) for name in names):
+        return None
+    if "at" not in names:
+        return part
+    at = iso_timestamp(part["at"])
+    return {**part, "at": at} if at is not None else None
+
+
 def _from_attributes(attributes: Attributes) -> _Stored:
     """Read an item. One that was written by hand may lack anything, and hold anything."""
     known = {
@@ -212,11 +240,8 @@ def _from_attributes(attributes: Attributes) -> _Stored:
         if _KINDS.get(name, "S") in attributes.get(name, ())
     }
     for name, parts in (("events", Event), ("soft_bounces", Event), ("reasons", Seen)):
-        known[name] = {
-            id: part
-            for id, part in known.get(name, {}).items()
-            if isinstance(part, dict) and part.keys() >= parts.__annotations__.keys()
-        }
+        found = ((id, _usable(part, parts.__annotations__)) for id, part in known.get(name, {}).items())
+        known[name] = {id: part for id, part in found if part is not None}
     if "lifted_at" in known:
         known["lifted_at"] = iso_timestamp(known["lifted_at"])
         if known["lifted_at"] is None:

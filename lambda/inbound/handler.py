@@ -34,6 +34,7 @@ from inbound.threads import thread_of
 from ses_common.batches import do_each, error_code
 from ses_common.envelope import Unusable, document
 from ses_common.metrics import publish
+from ses_common.settings import metrics_namespace, variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -208,21 +209,15 @@ def _announce(description: Mapping[str, Any], event_bus: str, detail_type: str) 
 
 @cache
 def _settings() -> Settings:
-    try:
-        return Settings(
-            mailbox=os.environ["MAILBOX_NAME"],
-            event_bus=os.environ["EVENT_BUS_NAME"],
-            dead_letter_queue_url=os.environ["DEAD_LETTER_QUEUE_URL"],
-            max_receive_count=int(os.environ["MAX_RECEIVE_COUNT"]),
-            policies={
-                "spam": Policy(os.environ["SPAM_POLICY"]),
-                "virus": Policy(os.environ["VIRUS_POLICY"]),
-            },
-            key_prefix=os.environ.get("KEY_PREFIX", ""),
-            metrics_namespace=os.environ.get("METRICS_NAMESPACE") or "SesConstructs/Inbound",
-        )
-    except KeyError as missing:
-        raise RuntimeError(f"The environment variable {missing.args[0]} is not set.") from None
+    return Settings(
+        mailbox=variable("MAILBOX_NAME"),
+        event_bus=variable("EVENT_BUS_NAME"),
+        dead_letter_queue_url=variable("DEAD_LETTER_QUEUE_URL"),
+        max_receive_count=int(variable("MAX_RECEIVE_COUNT")),
+        policies={"spam": Policy(variable("SPAM_POLICY")), "virus": Policy(variable("VIRUS_POLICY"))},
+        key_prefix=os.environ.get("KEY_PREFIX", ""),
+        metrics_namespace=metrics_namespace("Inbound"),
+    )
 
 
 def _client(service: str) -> Any:

@@ -36,7 +36,7 @@ from mail_forwarder.aliases import Aliases
 from ses_common.batches import do_each, error_code
 from ses_common.envelope import Unusable
 from ses_common.metrics import publish
-from ses_common.settings import variable
+from ses_common.settings import metrics_namespace, variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -199,7 +199,7 @@ def _settings() -> Settings:
         key_prefix=os.environ.get("KEY_PREFIX", ""),
         dead_letter_queue_url=variable("DEAD_LETTER_QUEUE_URL"),
         max_receive_count=int(variable("MAX_RECEIVE_COUNT")),
-        metrics_namespace=os.environ.get("METRICS_NAMESPACE") or "SesConstructs/Inbound",
+        metrics_namespace=metrics_namespace("Inbound"),
     )
 
 

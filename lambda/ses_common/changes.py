@@ -84,7 +84,9 @@ def work(
     parked = len(letters) - len(not_parked)
     done = len(event["Records"]) - parked - len(again)
     counts = {f"{metric}Done": done, f"{metric}Parked": parked, f"{metric}Retried": len(again)}
-    publish(metrics_namespace(), {"Pipeline": variable("PIPELINE_NAME")}, counts, at=time.time_ns() // 1_000_000)
+    publish(
+        metrics_namespace("Feedback"), {"Pipeline": variable("PIPELINE_NAME")}, counts, at=time.time_ns() // 1_000_000
+    )
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in sorted(again)]}
 
 

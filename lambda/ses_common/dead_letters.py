@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ses_common.calls import fill
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
@@ -37,7 +39,8 @@ def park(client: SQSClient, queue_url: str, letters: Iterable[DeadLetter]) -> se
     Each keeps its body and gets the message attributes ``Reason``, ``ReasonDetail`` and ``SourceMessageId``.
     """
     failed: set[str] = set()
-    for chunk in _chunks(letters):
+    # A message that alone is more than SQS takes goes alone, and SQS decides.
+    for chunk in fill(letters, most=_MOST_ENTRIES, most_bytes=_MOST_BYTES, weigh=_weight):
         entries: list[SendMessageBatchRequestEntryTypeDef] = [
             {
                 "Id": str(place),
@@ -61,18 +64,7 @@ def _attributes(letter: DeadLetter) -> dict[str, str]:
     return {"Reason": letter.code, "ReasonDetail": letter.detail, "SourceMessageId": letter.message_id}
 
 
-def _chunks(letters: Iterable[DeadLetter]) -> Iterator[list[DeadLetter]]:
-    """Fill calls up to what SQS takes. A message that alone is more goes alone, and SQS decides."""
-    chunk: list[DeadLetter] = []
-    size = 0
-    for letter in letters:
-        weight = len(letter.body.encode()) + sum(
-            len(part.encode()) for name, value in _attributes(letter).items() for part in (name, "String", value)
-        )
-        if chunk and (len(chunk) == _MOST_ENTRIES or size + weight > _MOST_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(letter)
-        size += weight
-    if chunk:
-        yield chunk
+def _weight(letter: DeadLetter) -> int:
+    return len(letter.body.encode()) + sum(
+        len(part.encode()) for name, value in _attributes(letter).items() for part in (name, "String", value)
+    )

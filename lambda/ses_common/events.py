@@ -29,6 +29,7 @@ _NO_FEEDBACK = frozenset(
         "AmazonSnsSubscriptionSucceeded",  # sent when a topic is set for an identity
     }
 )
+_LONGEST_TEXT = 256  # four times what SES's ids have
 _WORDS = re.compile(r"[A-Za-z -]{1,40}")
 # Tenants are named by letters, digits, - and _: https://docs.aws.amazon.com/ses/latest/dg/tenants.html
 _TENANT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -166,6 +167,7 @@ def _text(payload: JsonObject, key: str) -> str:
     value = payload.get(key)
     if value is None:
         return ""
-    if not isinstance(value, str) or not value.isascii():  # ids and vocabulary; JSON may hold text that UTF-8 cannot
-        raise Unusable("IncompleteEvent", f"The event's {key} is no ASCII text.")
+    # Ids and vocabulary. JSON may hold text that UTF-8 cannot, and 50 of any length would not fit into an item.
+    if not isinstance(value, str) or not value.isascii() or len(value) > _LONGEST_TEXT:
+        raise Unusable("IncompleteEvent", f"The event's {key} is no ASCII text of {_LONGEST_TEXT} characters at most.")
     return value

@@ -14,6 +14,6 @@ def variable(name: str) -> str:
     return value
 
 
-def metrics_namespace() -> str:
-    """Return the namespace of the metrics."""
-    return os.environ.get("METRICS_NAMESPACE") or "SesConstructs/Feedback"
+def metrics_namespace(purpose: str) -> str:
+    """Return the namespace of the metrics: of the library for this *purpose*, unless the user wants another."""
+    return os.environ.get("METRICS_NAMESPACE") or f"SesConstructs/{purpose}"

@@ -97,8 +97,11 @@ class AccountList:
         or calls again, so the list ends as the ledger does.
         """
         address = change.detail["address"]
-        previous = change.detail.get("previous") or {}
-        ours = previous.get("status") == "SUPPRESSED" and previous.get("reason") in _IN_SES_WORDS
+        # Also what the change itself put there: it may be tried again when it has done so, and meanwhile be history.
+        ours = any(
+            told.get("status") == "SUPPRESSED" and told.get("reason") in _IN_SES_WORDS
+            for told in (change.detail, change.detail.get("previous") or {})
+        )
         item = self._ledger.read(address)
         for _ in range(_SETTLES_WITHIN):
             wanted = _verdict(item)
@@ -137,6 +140,7 @@ class ContactList:
         self._ses = ses
         self._ledger = ledger
         self._name = name
+        self._is_there = False
 
     def settle(self, change: Change) -> None:
         """Delete the contact if its address is suppressed."""
@@ -146,8 +150,18 @@ class ContactList:
             return
         for spelling in spellings(str(item.get("original_address", "")), address):
             contact = self._ses.call(self._get(spelling))
+            if contact is None:
+                self._check_list()
             if contact is not None and not _opted_out(contact):
                 self._ses.call(self._delete(spelling))
+
+    def _check_list(self) -> None:
+        """Tell a contact that is not there from a list that is not, for which SES has the same code."""
+        if self._is_there:
+            return
+        if self._ses.call(lambda ses: ses.get_contact_list(ContactListName=self._name)) is None:
+            raise Unusable("NoContactList", "SES has no contact list of the name set.")
+        self._is_there = True
 
     def _get(self, address: str) -> Callable[[SESV2Client], Any]:
         return lambda ses: ses.get_contact(ContactListName=self._name, EmailAddress=address)

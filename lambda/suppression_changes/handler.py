@@ -21,6 +21,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ses_common.calls import fill
 from ses_common.dead_letters import DeadLetter, park
 from ses_common.metrics import publish
 from ses_common.settings import metrics_namespace, variable
@@ -37,7 +38,9 @@ logger = logging.getLogger("ses_constructs.suppression_changes")
 logger.setLevel(logging.INFO)
 
 _CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
-_ENTRIES_A_CALL = 10  # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html: a call with more is refused as a whole.
+_ENTRIES_A_CALL, _BYTES_A_CALL = 10, 262_144
+_OTHER_BYTES = 1024  # of an entry, besides its detail
 _TRIES = 3  # of entries that EventBridge refused singly
 _PAUSE = 0.2  # seconds before the first of these; doubled each time
 
@@ -57,8 +60,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[st
     pending = [_Pending(sequence, found) for sequence, found in records if found is not None]
     counts = {"AddressesSuppressed": 0, "AddressesRestored": 0, "ChangesParked": 0}
     first_failed: str | None = None
-    for start in range(0, len(pending), _ENTRIES_A_CALL):
-        chunk = pending[start : start + _ENTRIES_A_CALL]
+    for chunk in fill(pending, most=_ENTRIES_A_CALL, most_bytes=_BYTES_A_CALL, weigh=_weight):
         failures = _put(bus, chunk)
         parked = _park([it for it in chunk if it.sequence in failures and it.change.at.timestamp() < oldest], failures)
         for it in chunk:
@@ -72,7 +74,9 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[st
         if first_failed is not None:  # the stream is read again from there, and the rest with it
             logger.warning("Left for another try", extra={"codes": sorted(set(failures.values()))})
             break
-    publish(metrics_namespace(), {"Pipeline": variable("PIPELINE_NAME")}, counts, at=time.time_ns() // 1_000_000)
+    publish(
+        metrics_namespace("Feedback"), {"Pipeline": variable("PIPELINE_NAME")}, counts, at=time.time_ns() // 1_000_000
+    )
     return {"batchItemFailures": [{"itemIdentifier": first_failed}] if first_failed is not None else []}
 
 
@@ -106,6 +110,10 @@ def _entry(bus: str, change: Change) -> PutEventsRequestEntryTypeDef:
         "Resources": [change.ledger],
         "Detail": json.dumps(change.detail),
     }
+
+
+def _weight(pending: _Pending) -> int:
+    return len(json.dumps(pending.change.detail)) + _OTHER_BYTES
 
 
 def _park(expiring: Sequence[_Pending], failures: Mapping[str, str]) -> set[str]:

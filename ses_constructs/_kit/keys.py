@@ -49,14 +49,22 @@ def grant_use(key: kms.IKey, grantee: iam.IGrantable, *, write: bool) -> None:
 
 
 def allow_service(
-    scope: Construct, key: kms.IKey, *, service: str, conditions: Mapping[str, Mapping[str, str | Sequence[str]]]
+    scope: Construct,
+    key: kms.IKey,
+    *,
+    service: str,
+    conditions: Mapping[str, Mapping[str, str | Sequence[str]]],
+    describe: bool = False,
 ) -> None:
     """Let *service* encrypt and decrypt with *key* under *conditions*, which confine it to this account's resources.
 
     An imported key has its policy elsewhere: the user is warned, and told the statement that is needed.
+
+    :param describe: whether it looks at the key first, and must be allowed that as well.
     """
+    actions = ["kms:Decrypt", "kms:GenerateDataKey", *(["kms:DescribeKey"] if describe else [])]
     statement = iam.PolicyStatement(
-        actions=["kms:Decrypt", "kms:GenerateDataKey"],
+        actions=actions,
         principals=[iam.ServicePrincipal(service)],
         resources=["*"],  # in a key policy: this key
         conditions=conditions,
@@ -65,5 +73,5 @@ def allow_service(
         Annotations.of(scope).add_warning_v2(
             f"ses-constructs:importedKeyPolicy:{service}",
             f"The encryption key is imported, so its policy cannot be changed from here: it must allow {service} "
-            f"kms:GenerateDataKey and kms:Decrypt under the conditions {dict(conditions)}.",
+            f"{' and '.join(reversed(actions))} under the conditions {dict(conditions)}.",
         )

@@ -57,14 +57,23 @@ def allow_rule_to_send(scope: Construct, queue: sqs.IQueue, rule_arn: str) -> Se
 def allow_bus_to_send(scope: Construct, queue: sqs.IQueue, bus_arn: str) -> Sequence[IDependable]:
     """Let one bus send to *queue*, and EventBridge use its key for buses of this account and region.
 
+    The key may be that of the bus itself, so EventBridge may also look at it:
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-encryption-key-policy.html.
     Returned is what to wait for until it may, as far as it is in the stack.
     """
     any_bus = Stack.of(scope).format_arn(service="events", resource="event-bus", resource_name="*")
-    return _allow(scope, queue, service="events.amazonaws.com", source=bus_arn, any_source=any_bus)
+    return _allow(scope, queue, service="events.amazonaws.com", source=bus_arn, any_source=any_bus, describe=True)
 
 
 def _allow(
-    scope: Construct, queue: sqs.IQueue, *, service: str, source: str, any_source: str, origin: IConstruct | None = None
+    scope: Construct,
+    queue: sqs.IQueue,
+    *,
+    service: str,
+    source: str,
+    any_source: str,
+    origin: IConstruct | None = None,
+    describe: bool = False,
 ) -> Sequence[IDependable]:
     named = can_name(scope, queue, origin if origin is not None else scope, lambda: source)
     statement = iam.PolicyStatement(
@@ -83,7 +92,9 @@ def _allow(
     key = queue.encryption_master_key
     if key is not None:
         # Not the source itself: it may refer to the queue or the key, and a cycle cannot be deployed.
-        allow_service(scope, key, service=service, conditions={"ArnLike": {"aws:SourceArn": any_source}})
+        allow_service(
+            scope, key, service=service, conditions={"ArnLike": {"aws:SourceArn": any_source}}, describe=describe
+        )
     return [added.policy_dependable] if added.policy_dependable is not None else []
 
 

@@ -26,8 +26,9 @@ from ses_constructs._kit.alarms import make_alarm, make_dead_letter_alarm
 from ses_constructs._kit.checks import fail, is_token
 from ses_constructs._kit.function_queues import make_queue
 from ses_constructs._kit.functions import make_function
-from ses_constructs._kit.keys import grant_use
+from ses_constructs._kit.keys import checked_key, grant_use
 from ses_constructs._kit.queues import allow_bus_to_send
+from ses_constructs._kit.stacks import same_place
 from ses_constructs.feedback.reaction import SuppressionReaction
 
 if TYPE_CHECKING:
@@ -77,11 +78,15 @@ class SuppressionChanges(Construct):
         :param encryption_key: customer managed key for everything made here.
         :param bus: your bus, the account's default one included. Default: a new one.
         :param alarm_actions: what the alarms of this and of every reaction do. Default: nothing, they are only seen.
-        :raises ValueError: if the table has no stream, or one without both images.
+        :raises ValueError: if the table has no stream, or one without both images; for the alias of a key; or for a bus
+            of another account or region.
         """
         super().__init__(scope, id)
         self.table: dynamodb.ITable = table
         """The suppression ledger."""
+        checked_key(self, "encryption_key", encryption_key)
+        if bus is not None:
+            same_place(self, "bus", bus, bus.event_bus_arn)
         self._key = encryption_key
         self._alarm_actions = alarm_actions
         stream_arn = _stream_arn(self, table)
@@ -120,8 +125,13 @@ class SuppressionChanges(Construct):
         again 15 minutes later. It may be called more than once with the same change.
 
         :param id: name of the reaction, such as ``"Crm"``.
-        :param function: your function; its timeout may be any.
+        :param function: your function; its timeout may be any. One of another stack is deployed before this one. An
+            imported one must be imported with its role, which is given the queue.
+        :raises ValueError: for an imported function without its role, or one of another account or region.
         """
+        if function.role is None:
+            fail(self, "function", "must be imported with its role, which is given the queue", function.node.path)
+        same_place(self, "function", function, function.function_arn)
         reaction = self._reaction(id, visibility_timeout=_USERS_FUNCTION_TIMEOUT, tries=_USERS_FUNCTION_TRIES)
         reaction.consume(function, batch_size=1)
         return reaction
@@ -200,7 +210,8 @@ class SuppressionChanges(Construct):
         :param name: of the contact list.
         """
         arn = Stack.of(self).format_arn(service="ses", resource="contact-list", resource_name=name)
-        statement = iam.PolicyStatement(actions=["ses:DeleteContact", "ses:GetContact"], resources=[arn])
+        actions = ["ses:DeleteContact", "ses:GetContact", "ses:GetContactList"]
+        statement = iam.PolicyStatement(actions=actions, resources=[arn])
         return self._keep_list("ContactList", "an SES contact list", statement, {"CONTACT_LIST_NAME": name})
 
     def _bus(self) -> events.EventBus:
@@ -320,7 +331,7 @@ class SuppressionChanges(Construct):
                 "QUEUE_URL": reaction.queue.queue_url,
                 "DEAD_LETTER_QUEUE_URL": reaction.dead_letter_queue.queue_url,
                 "GIVE_UP_AFTER": str(patience.to_seconds()),
-                "PIPELINE_NAME": self.node.path,
+                "PIPELINE_NAME": reaction.node.path,
                 **environment,
             },
             timeout=_HANDLER_TIMEOUT,

@@ -166,6 +166,7 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
         self.function: lambda_.Function = self._function(max_receive_count, max_concurrency, window, soft_bounces)
         """The function that decides and records."""
 
+        self._alarm_actions = alarm_actions
         self._alarms = make_alarms(
             self,
             queue=self.queue,
@@ -229,7 +230,7 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
         )
 
     def publish_changes(
-        self, *, bus: events.IEventBus | None = None, alarm_actions: Sequence[cloudwatch.IAlarmAction] = ()
+        self, *, bus: events.IEventBus | None = None, alarm_actions: Sequence[cloudwatch.IAlarmAction] | None = None
     ) -> SuppressionChanges:
         """Tell of each address that is suppressed or restored; what is returned has the reactions to choose from.
 
@@ -237,8 +238,9 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
         imported with its ``table_stream_arn``.
 
         :param bus: your bus, the account's default one included. Default: a new one.
-        :param alarm_actions: what the alarms of this and of every reaction do. Default: nothing, they are only seen.
-        :raises ValueError: if it was called before, or the table has no such stream.
+        :param alarm_actions: what the alarms of this and of every reaction do. Default: what the pipeline's do.
+        :raises ValueError: if it was called before, if the table has no such stream, or for a bus of another account or
+            region.
         """
         from ses_constructs.feedback.changes import SuppressionChanges, enable_stream  # loads more of the CDK
 
@@ -252,7 +254,7 @@ class FeedbackPipeline(FeedbackMetrics, Construct):
             table=self.table,
             encryption_key=self.encryption_key,
             bus=bus,
-            alarm_actions=alarm_actions,
+            alarm_actions=alarm_actions if alarm_actions is not None else self._alarm_actions,
         )
 
     def _key(self, removal_policy: RemovalPolicy) -> kms.Key:

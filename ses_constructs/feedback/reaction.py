@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -21,6 +22,7 @@ from constructs import Construct
 from ses_constructs._kit.alarms import make_alarm, make_dead_letter_alarm
 from ses_constructs._kit.function_queues import Delivery, make_main_queue, make_queue
 from ses_constructs._kit.queues import allow_rule_to_send
+from ses_constructs._kit.stacks import stack_around
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -112,8 +114,10 @@ class SuppressionReaction(Construct):
         :param max_concurrency: how many may run at once, 2 or more. Default: what Lambda finds right.
         """
         self.function = function
-        self.queue.grant_consume_messages(function)
-        lambda_.EventSourceMapping(
+        policy = self._policy_elsewhere(function.role)
+        if policy is None:
+            self.queue.grant_consume_messages(function)
+        mapping = lambda_.EventSourceMapping(
             self,
             "Mapping",
             target=function,
@@ -121,4 +125,26 @@ class SuppressionReaction(Construct):
             batch_size=batch_size,
             report_batch_item_failures=batch_size > 1,
             max_concurrency=max_concurrency,
+        )
+        if policy is not None:
+            mapping.node.add_dependency(policy)  # Lambda tries the queue with the function's role
+
+    def _policy_elsewhere(self, role: iam.IRole | None) -> iam.Policy | None:
+        """Let a role of another stack have the queue, in words of this stack, and return them.
+
+        A grant would put them into the other stack: of the two each would have to be deployed before the other.
+        """
+        if role is None or stack_around(role) is stack_around(self):
+            return None
+        actions = ("sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+        key = self.queue.encryption_master_key
+        assert key is not None
+        return iam.Policy(
+            self,
+            "Policy",
+            roles=[role],
+            statements=[
+                iam.PolicyStatement(actions=list(actions), resources=[self.queue.queue_arn]),
+                iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key.key_arn]),
+            ],
         )

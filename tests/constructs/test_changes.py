@@ -164,8 +164,9 @@ def test_functions_may_do_what_they_need_and_no_more(everything: Synthesised) ->
     }
     assert account["dynamodb:GetItem"] == {"Fn::GetAtt": [table, "Arn"]}
     contacts = allowed(everything, "ChangesContactListFunctionRole")
-    assert {action for action in contacts if action.startswith("ses:")} == {"ses:DeleteContact", "ses:GetContact"}
-    assert text(contacts["ses:DeleteContact"]).endswith(":${AWS::AccountId}:contact-list/Customers")
+    on_list = {action: text(resource) for action, resource in contacts.items() if action.startswith("ses:")}
+    assert set(on_list) == {"ses:DeleteContact", "ses:GetContact", "ses:GetContactList"}
+    assert all(arn.endswith(":${AWS::AccountId}:contact-list/Customers") for arn in on_list.values())
 
 
 def test_ses_gets_one_call_a_second_without_reserved_concurrency(everything: Synthesised) -> None:
@@ -186,10 +187,16 @@ def test_the_signing_secret_is_made_of_what_base64_is_made_of(everything: Synthe
     assert 24 <= rule["PasswordLength"] // 4 * 3 <= 64, "what Standard Webhooks allows"
 
 
-def test_changes_told_late_or_not_at_all_raise_an_alarm() -> None:
+@pytest.mark.parametrize("whose", ["pipeline", "changes"])
+def test_changes_told_late_or_not_at_all_raise_an_alarm_where_the_pipelines_do_unless_told_otherwise(
+    whose: str,
+) -> None:
     def define(stack: cdk.Stack) -> None:
-        on_call = actions.SnsAction(sns.Topic(stack, "OnCall"))
-        changes = feedback(stack).publish_changes(alarm_actions=[on_call])
+        on_call = [actions.SnsAction(sns.Topic(stack, "OnCall"))]
+        if whose == "pipeline":
+            changes = feedback(stack, alarm_actions=on_call).publish_changes()
+        else:
+            changes = feedback(stack).publish_changes(alarm_actions=on_call)
         changes.keep_account_suppression_list()
 
     synthesised = synthesise(define)
@@ -216,6 +223,61 @@ def test_the_bus_can_be_the_users_own(name: str) -> None:
     assert "AWS::Events::EventBus" not in {it["Type"] for it in synthesised.template["Resources"].values()}
     rule = synthesised.properties("AWS::Events::Rule")
     assert text(rule["EventBusName"]).endswith(f":event-bus/{name}")
+
+
+def test_of_an_imported_key_the_user_is_told_what_the_bus_asks_of_it() -> None:
+    def define(stack: cdk.Stack) -> None:
+        arn = "arn:aws:kms:us-east-1:111122223333:key/11111111-2222-3333-4444-555555555555"
+        feedback(stack, encryption_key=kms.Key.from_key_arn(stack, "Key", arn)).publish_changes()
+
+    (told,) = [it for it in synthesise(define).warnings() if "events.amazonaws.com" in it]
+    assert {"kms:DescribeKey", "kms:GenerateDataKey", "kms:Decrypt"} <= set(told.split())
+
+
+def test_a_bus_of_another_region_is_refused() -> None:
+    stack = cdk.Stack(cdk.App(), "Mail", env=cdk.Environment(account="111122223333", region="eu-west-1"))
+    bus = events.EventBus.from_event_bus_arn(stack, "Bus", "arn:aws:events:us-east-1:111122223333:event-bus/mine")
+    with pytest.raises(ValueError, match="Changes: bus must be in the region eu-west-1 of the stack"):
+        feedback(stack).publish_changes(bus=bus)
+
+
+def test_an_alias_of_a_key_is_refused_for_it_would_grant_nothing(stack: cdk.Stack) -> None:
+    table = keyed_table(stack, stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES)
+    alias = kms.Alias.from_alias_name(stack, "Alias", "alias/mine")
+    with pytest.raises(ValueError, match="encryption_key must be a key, not its alias"):
+        SuppressionChanges(stack, "Changes", table=table, encryption_key=alias)
+
+
+def test_a_function_that_cannot_be_given_the_queue_is_refused(stack: cdk.Stack) -> None:
+    arn = "arn:aws:lambda:us-east-1:111122223333:function:crm"
+    function = lambda_.Function.from_function_arn(stack, "Crm", arn)
+    with pytest.raises(ValueError, match="Changes: function must be imported with its role"):
+        feedback(stack).publish_changes().invoke("Crm", function)
+
+
+def test_a_function_of_another_stack_that_is_deployed_before_gets_the_queue() -> None:
+    app = cdk.App()
+    mail, crm = cdk.Stack(app, "Mail"), cdk.Stack(app, "Crm")
+    feedback(mail).publish_changes().invoke("Mine", users_function(crm))
+    artifact = app.synth().get_stack_by_name("Mail")
+    assert "Crm" in [it.id for it in artifact.dependencies]
+    synthesised = Synthesised(mail, artifact.template)
+    may = allowed(synthesised, "ChangesMinePolicy")
+    assert {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "kms:Decrypt"} <= set(may)
+    mapping = named(synthesised, "AWS::Lambda::EventSourceMapping", "ChangesMine")
+    assert any("ChangesMinePolicy" in it for it in mapping["DependsOn"]), "Lambda tries the queue with the role"
+
+
+def test_of_two_webhooks_each_counts_for_itself() -> None:
+    def define(stack: cdk.Stack) -> None:
+        changes = feedback(stack).publish_changes()
+        for name in ("One", "Two"):
+            changes.call_webhook(name, url=f"https://{name}.example")
+
+    synthesised = synthesise(define)
+    functions = [named(synthesised, "AWS::Lambda::Function", f"Changes{name}") for name in ("One", "Two")]
+    names = [it["Properties"]["Environment"]["Variables"]["PIPELINE_NAME"] for it in functions]
+    assert names == ["Mail/Feedback/Changes/One", "Mail/Feedback/Changes/Two"]
 
 
 def test_a_secret_of_ones_own_signs() -> None:

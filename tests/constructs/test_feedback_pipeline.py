@@ -256,7 +256,7 @@ def test_destroy_is_possible_when_the_user_says_so() -> None:
         ({"sources": "arn:aws:sns:eu-west-1:111122223333:mail"}, "sources must be a list"),
         (
             {"sources": ["news"]},
-            "sources must be each a SendingConfigurationSet, an identity or an SNS topic, got 'news'",
+            "sources must be each a SendingConfigurationSet, an identity, .* or an EventBridgeDestination, got 'news'",
         ),
         *(
             ({"max_receive_count": count}, f"max_receive_count must be a whole number from 1 to 1,000, got {count!r}")

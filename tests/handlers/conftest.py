@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 
 from feedback import handler as handler_module
+from feedback import ledger
 from tests.handlers.emulation import ConditionalDynamoDB
 from tests.handlers.samples import Json, sqs_event
 
@@ -27,7 +28,7 @@ class Pipeline:
     ) -> None:
         self.dynamodb = dynamodb
         self.table = clients.table
-        self._sqs = clients.sqs
+        self.sqs = clients.sqs
         self._dead_letter_queue_url = dead_letter_queue_url
         self._capsys = capsys
         self.metrics: dict[str, int] = {}
@@ -59,7 +60,7 @@ class Pipeline:
     def dead_letters(self) -> list[tuple[str, dict[str, str]]]:
         """Body and message attributes of everything in the dead-letter queue; afterwards it is empty."""
         found: list[tuple[str, dict[str, str]]] = []
-        while received := self._sqs.receive_message(
+        while received := self.sqs.receive_message(
             QueueUrl=self._dead_letter_queue_url,
             MaxNumberOfMessages=10,
             MessageAttributeNames=["All"],
@@ -67,7 +68,7 @@ class Pipeline:
             for message in received:
                 attributes = {name: it["StringValue"] for name, it in message["MessageAttributes"].items()}
                 found.append((message["Body"], attributes))
-                self._sqs.delete_message(QueueUrl=self._dead_letter_queue_url, ReceiptHandle=message["ReceiptHandle"])
+                self.sqs.delete_message(QueueUrl=self._dead_letter_queue_url, ReceiptHandle=message["ReceiptHandle"])
         return found
 
 
@@ -126,6 +127,7 @@ def pipeline(
         "SOFT_BOUNCE_WINDOW": str(7 * 86_400),
     }.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(ledger, "_PAUSE", 0)
     handler_module._settings.cache_clear()
     dynamodb = ConditionalDynamoDB(clients.dynamodb)
     monkeypatch.setattr(handler_module, "_dynamodb", lambda: dynamodb)

@@ -1,10 +1,9 @@
 """The books balance: whatever happens, all that was sent is recorded, parked, kept or ignored, and nothing twice."""
 
-import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -12,99 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from feedback import handler as handler_module
+from tests.handlers.books import CASES, Killed, Outcome, Queue, check, handle, hard, many, recorded
 from tests.handlers.conftest import MAX_RECEIVES, Pipeline
-from tests.handlers.samples import (
-    NOT_FEEDBACK,
-    TRANSPORTS,
-    Json,
-    bounce,
-    complaint,
-    raw,
-    sns,
-    sqs_event,
-)
-
-
-class Outcome(NamedTuple):
-    """What must become of a message."""
-
-    body: str
-    recorded: frozenset[str] = frozenset()
-    parked: str | None = None
-
-
-def recorded(document: Json, *addresses: str) -> Outcome:
-    return Outcome(raw(document), frozenset(addresses))
-
-
-def parked(body: str, reason: str, *addresses: str) -> Outcome:
-    return Outcome(body, frozenset(addresses), reason)
-
-
-def hard(name: str, *recipients: str, **changes: Any) -> Json:
-    return bounce(
-        "Permanent", "General", *(recipients or (f"{name}@example.com",)), message_id=f"0100-{name}", **changes
-    )
-
-
-def changed(document: Json, **changes: Any) -> Json:
-    """The document with fields of its parts replaced, such as mail__tags."""
-    document = json.loads(json.dumps(document))
-    for path, value in changes.items():
-        *parents, name = path.split("__")
-        part = document
-        for parent in parents:
-            part = part[parent]
-        part[name] = value
-    return document
-
-
-FIFTY = [f"u{number}@fifty.example" for number in range(50)]
-LARGE = changed(hard("large"), mail__headers=[{"name": "X-Long", "value": "x" * 259_000}])
-CASES: dict[str, Outcome] = {
-    "plain text": parked("Dear all, the topic works.", "BrokenJson"),
-    "empty body": parked("", "BrokenJson"),
-    "broken JSON": parked(raw(hard("broken"))[:-20], "BrokenJson"),
-    "unknown event type": parked(raw({"eventType": "Levitation", "mail": {"messageId": "0100"}}), "UnknownEventType"),
-    "unknown bounce type": parked(raw(bounce("Spiritual", "General", "x@example.com")), "UnknownBounceType"),
-    "unknown sub-type": recorded(bounce("Permanent", "Brand New", "subtype@example.com"), "subtype@example.com"),
-    "unknown transient sub-type": recorded(bounce("Transient", "Brand New", "passing@example.com")),
-    "unknown fields": recorded(changed(hard("fields"), novelty=[1], bounce__x={}, mail__y=None), "fields@example.com"),
-    "null for the recipients": parked(raw(changed(hard("null"), bounce__bouncedRecipients=None)), "NoRecipients"),
-    "null for lists that are not needed": recorded(
-        changed(hard("nulls"), mail__destination=None, mail__headers=None, mail__tags=None), "nulls@example.com"
-    ),
-    "missing messageId": parked(raw(changed(hard("id"), mail__messageId=None)), "MissingMessageId"),
-    "50 recipients": recorded(hard("fifty", *FIFTY), *FIFTY),
-    "display name": recorded(hard("name", '"Ann, <the> B." <named@example.com>'), "named@example.com"),
-    "quoted local part": recorded(hard("quoted", '"a b@c"@example.com'), '"a b@c"@example.com'),
-    "IDN": recorded(hard("idn", "ann@bücher.example"), "ann@xn--bcher-kva.example"),
-    "upper case": recorded(hard("upper", "UPPER@EXAMPLE.COM"), "upper@example.com"),
-    "odd timestamp": recorded(changed(hard("time"), bounce__timestamp="2026-03-02T08:15:33 +0000"), "time@example.com"),
-    "no timestamp": recorded(
-        changed(hard("timeless"), bounce__timestamp="yesterday", mail__timestamp=12), "timeless@example.com"
-    ),
-    "SES's test message": Outcome("Successfully validated SNS topic for Amazon SES event publishing."),
-    "SNS's test message": Outcome(json.dumps({"Type": "SubscriptionConfirmation", "Message": "", "Token": "1"})),
-    "identity's test message": recorded(NOT_FEEDBACK[-1]),
-    "other feedback": recorded(NOT_FEEDBACK[1]),
-    "somebody else's JSON": parked('{"order": 17}', "NotAnSesEvent"),
-    "somebody else's notification": parked(sns('{"order": 17}'), "NotAnSesEvent"),
-    "somebody else's text": parked(sns("The build has failed."), "BrokenJson"),
-    "a body near the limit": recorded(LARGE, "large@example.com"),
-    "garbage near the limit": parked("x" * 262_000, "BrokenJson"),
-    "good and bad recipients": parked(
-        raw(hard("mixed", "good@example.com", "bad")), "BadRecipient", "good@example.com"
-    ),
-    "a soft bounce": recorded(bounce("Transient", "MailboxFull", "full@example.com"), "full@example.com"),
-}
-
-
-def check(pipeline: Pipeline, outcomes: list[Outcome]) -> None:
-    """Compare the table and the dead-letter queue with what was sent."""
-    assert {address for address, _ in pipeline.ledger()} == {it for outcome in outcomes for it in outcome.recorded}
-    letters = Counter((body, attributes["Reason"]) for body, attributes in pipeline.dead_letters())
-    assert letters == Counter((it.body, it.parked) for it in outcomes if it.parked is not None)
+from tests.handlers.samples import TRANSPORTS, Json, bounce, complaint, raw, sqs_event
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -116,44 +25,6 @@ def test_what_a_message_leaves(pipeline: Pipeline, case: str) -> None:
 def test_each_message_leaves_the_same_among_all_others(pipeline: Pipeline) -> None:
     assert pipeline.handle(*[outcome.body for outcome in CASES.values()]) == []
     check(pipeline, list(CASES.values()))
-
-
-class Queue:
-    """SQS in front of the function: what is reported as failed, or not answered at all, comes again."""
-
-    def __init__(self, bodies: list[str], chance: random.Random) -> None:
-        self._waiting = [(body, 1) for body in bodies]
-        self._chance = chance
-        self.batches = 0
-
-    def drain(self, handle: Callable[[Json], Any], size: int) -> None:
-        while self._waiting:
-            self._chance.shuffle(self._waiting)
-            batch, self._waiting = self._waiting[:size], self._waiting[size:]
-            event = sqs_event(*[body for body, _ in batch])
-            for record, (_, receives) in zip(event["Records"], batch, strict=True):
-                record["attributes"]["ApproximateReceiveCount"] = str(receives)
-            self.batches += 1
-            assert self.batches < 1000
-            try:
-                failed = {it["itemIdentifier"] for it in handle(event)["batchItemFailures"]}
-            except Killed:
-                failed = {record["messageId"] for record in event["Records"]}
-            self._waiting += [(body, n + 1) for place, (body, n) in enumerate(batch) if f"m{place}" in failed]
-
-
-class Killed(BaseException):
-    """The function's time is up."""
-
-
-def handle(event: Json) -> Any:
-    return handler_module.handler(event, None)
-
-
-def many(count: int) -> list[Outcome]:
-    """Hard bounces, each of an address of its own, and garbage of all kinds among them."""
-    good = [recorded(hard(f"many{number}"), f"many{number}@example.com") for number in range(count)]
-    return [*good, *CASES.values()]
 
 
 @pytest.fixture
@@ -260,6 +131,74 @@ def test_a_function_that_is_killed_after_parking_parks_again(
     assert len({attributes["SourceMessageId"] for _, attributes in letters}) == 1
 
 
+@pytest.mark.parametrize("code", ["ThrottlingError", "ProvisionedThroughputExceeded", "InternalServerError"])
+def test_writes_that_dynamodb_is_too_busy_for_are_tried_again_at_once(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, chance: random.Random, code: str
+) -> None:
+    """A hot partition refuses single writes among others, a third of them, in each try."""
+    original = pipeline.dynamodb._execute
+
+    def busy(statement: Json) -> Json:
+        return {"Error": {"Code": code}} if chance.random() < 0.3 else original(statement)
+
+    monkeypatch.setattr(pipeline.dynamodb, "_execute", busy)
+    outcomes = many(50)
+    queue = Queue([outcome.body for outcome in outcomes], chance)
+    queue.drain(handle, 100)
+    assert queue.batches == 1, "nothing had to come again"
+    check(pipeline, outcomes)
+
+
+def test_a_write_that_stays_refused_does_not_use_up_the_functions_time(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each call takes two seconds, and the function has thirty."""
+    clock = 0.0
+
+    def slow(statement: Json) -> Json:
+        nonlocal clock
+        clock += 2
+        return {"Error": {"Code": "ThrottlingError"}}
+
+    monkeypatch.setattr("time.monotonic", lambda: clock)
+    monkeypatch.setattr(pipeline.dynamodb, "_execute", slow)
+    assert pipeline.handle(raw(hard("slow"))) == ["m0"]
+    assert clock <= 10
+
+
+def test_garbage_is_parked_once_when_the_dead_letter_queue_is_back(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, chance: random.Random
+) -> None:
+    original, down = pipeline.sqs.send_message_batch, iter(range(3))
+
+    def flaky(**request: Any) -> Json:
+        if next(down, None) is not None:
+            raise EndpointConnectionError(endpoint_url="https://sqs.example")
+        answer: Json = original(**request)
+        return answer
+
+    monkeypatch.setattr(pipeline.sqs, "send_message_batch", flaky)
+    outcomes = many(10)
+    Queue([outcome.body for outcome in outcomes], chance).drain(handle, 100)
+    check(pipeline, outcomes)
+
+
+def test_what_the_dead_letter_queue_never_takes_is_moved_there_by_sqs_itself(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, chance: random.Random
+) -> None:
+    """Such as a message that with its reason is too large for a queue; and the good ones are on record meanwhile."""
+
+    def refused(**request: Any) -> Json:
+        raise ClientError({"Error": {"Code": "BatchRequestTooLong", "Message": ""}}, "SendMessageBatch")
+
+    monkeypatch.setattr(pipeline.sqs, "send_message_batch", refused)
+    outcomes = many(10)
+    queue = Queue([outcome.body for outcome in outcomes], chance)
+    queue.drain(handle, 100)
+    assert Counter(queue.moved) == Counter(outcome.body for outcome in outcomes if outcome.parked is not None)
+    check(pipeline, [Outcome(outcome.body, outcome.recorded) for outcome in outcomes])
+
+
 def test_a_batch_that_is_delivered_twice_at_once_is_recorded_once(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,7 +275,7 @@ def test_any_stream_leaves_one_ledger(pipeline: Pipeline, bodies: list[str], see
         patch.setattr(pipeline.dynamodb, "batch_execute_statement", troubled)
         patch.setenv("MAX_RECEIVE_COUNT", "1000")
         handler_module._settings.cache_clear()
-        Queue(copies, chance).drain(handle, chance.randint(1, 10))
+        Queue(copies, chance).drain(handle, chance.randint(1, 10), most_receives=1000)
     handler_module._settings.cache_clear()
     assert _emptied(pipeline) == expected
     assert pipeline.dead_letters() == []

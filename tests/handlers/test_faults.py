@@ -66,6 +66,8 @@ GARBAGE = {
     raw({**BOUNCE, "bounce": {**BOUNCE["bounce"], "bouncedRecipients": "ann@example.com"}}): "BadRecipients",
     raw({**BOUNCE, "bounce": {**BOUNCE["bounce"], "bouncedRecipients": [None, {"emailAddress": 5}]}}): "BadRecipient",
     raw({**BOUNCE, "mail": {**BOUNCE["mail"], "messageId": 17}}): "IncompleteEvent",
+    raw({**BOUNCE, "mail": {**BOUNCE["mail"], "messageId": "1" * 9000}}): "IncompleteEvent",
+    raw(bounce("Permanent", "G" * 9000, "ann@example.com")): "IncompleteEvent",
     raw({**BOUNCE, "mail": {**BOUNCE["mail"], "messageId": "\udc00"}}): "IncompleteEvent",
 }
 

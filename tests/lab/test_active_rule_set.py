@@ -15,6 +15,7 @@ pytestmark = pytest.mark.lab
 
 Json = dict[str, Any]
 KIND = ActiveReceiptRuleSets()
+NAMES = ("ours", "ours-renamed", "theirs")
 
 
 def properties(name: str, *, take_over: bool = False, owned: bool = True) -> Json:
@@ -30,12 +31,12 @@ def request(wanted: Json, *, physical_id: str = "", old: Json | None = None) -> 
 def v1(ses_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     client = ses_lab.session().client("ses")
     monkeypatch.setattr(ses, "v1", lambda: client)
-    names = ("ours", "ours-renamed", "theirs")
-    for name in names:
+    client.set_active_receipt_rule_set()
+    for name in NAMES:
         client.create_receipt_rule_set(RuleSetName=name)
     yield client
     client.set_active_receipt_rule_set()
-    for name in names:
+    for name in NAMES:
         client.delete_receipt_rule_set(RuleSetName=name)
 
 

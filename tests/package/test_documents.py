@@ -13,6 +13,8 @@ import pytest
 from aws_cdk.assertions import Template
 from moto import mock_aws
 
+from feedback.handler import _METRICS
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -79,6 +81,22 @@ def test_may_mail_asks_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = ("Gone", "left", "full", "healed", "watched", "lifted", "new")
     may = [name for name in asked if example.may_mail("ledger", f"{name}@example.com")]
     assert may == ["healed", "watched", "lifted", "new"]
+
+
+def test_the_costs_in_the_readme_count_what_there_is() -> None:
+    """Prices of CloudWatch: 0.10 dollars an alarm, three times that with a band, and 0.30 a metric; of KMS: 1.00."""
+    namespace: dict[str, Any] = {}
+    exec(block_with("README.md", "DomainIdentity(stack"), namespace)
+    template = Template.from_stack(namespace["stack"])
+    alarms = template.find_resources("AWS::CloudWatch::Alarm").values()
+    bands = [it for it in alarms if "ThresholdMetricId" in it["Properties"]]
+    keys = template.find_resources("AWS::KMS::Key")
+    idle = len(keys) + 0.1 * (len(alarms) + 2 * len(bands))
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert (len(keys), len(alarms) - len(bands), len(bands)) == (1, 4, 1), "what the sentence names"
+    assert f"about {idle:.2f} US dollars a month: one KMS key (1.00), four alarms (0.10 each)" in readme
+    assert len(_METRICS) == 8, "what the sentence names"
+    assert f"up to {0.3 * len(_METRICS):.2f} for eight metrics" in readme
 
 
 @pytest.mark.package

@@ -31,6 +31,7 @@ class Events:
 
     def put_events(self, *, Entries: list[Json]) -> Json:
         assert 1 <= len(Entries) <= 10
+        assert sum(len(part) for it in Entries for part in (it["Detail"], it["Source"], it["DetailType"])) <= 262_144
         self.calls += 1
         refused = self.refusals.pop(0) if self.refusals else {}
         if isinstance(refused, Exception):
@@ -184,6 +185,13 @@ def test_whatever_somebody_writes_into_an_item_the_event_keeps_its_shape(
 def test_a_novel_in_an_item_does_not_make_an_event_that_no_bus_takes(bus: Events) -> None:
     tell(record(None, item(reason="because " * 40_000)))
     assert len(bus.told[0]["Detail"]) < 10_000
+
+
+def test_novels_in_many_items_do_not_make_a_call_that_eventbridge_refuses_as_a_whole(bus: Events) -> None:
+    names = ("reason", "bounce_type", "bounce_sub_type", "complaint_feedback_type", "original_address")
+    novels = [record(None, item(**dict.fromkeys(names, "\U0001f4d6" * 2000))) for _ in range(10)]
+    assert tell(*novels) == []
+    assert len(bus.told) == 10
 
 
 def test_a_hundred_changes_take_ten_calls(bus: Events) -> None:

@@ -4,11 +4,11 @@ import itertools
 import json
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from ses_common.addresses import spellings
 from ses_common.changes import Change
@@ -28,6 +28,7 @@ class Aws:
         self.ledger: Json = {}
         self.suppressed: dict[str, str] = {}
         self.contacts: dict[str, Json] = {}
+        self.has_contact_list = True
         self.errors: list[Exception | None] = []
         self.calls: list[str] = []
 
@@ -52,6 +53,12 @@ class Aws:
         if EmailAddress not in self.contacts:
             raise refusal("NotFoundException", 404)
         return self.contacts[EmailAddress]
+
+    def get_contact_list(self, *, ContactListName: str) -> Json:
+        self._call("get list")
+        if not self.has_contact_list:
+            raise refusal("NotFoundException", 404)
+        return {"ContactListName": ContactListName}
 
     def delete_contact(self, *, ContactListName: str, EmailAddress: str) -> None:
         self._call("delete contact")
@@ -164,6 +171,30 @@ def test_old_news_and_copies_do_not_matter(aws: Aws) -> None:
     aws.ledger[ANN] = item()
     settle(again, restored, suppressed)
     assert set(aws.suppressed) == {ANN, AS_REPORTED}
+
+
+def test_what_is_lifted_before_a_change_is_tried_again_is_taken_off_all_the_same(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The change is on SES's list, the ledger does not answer, and while the change waits it becomes history."""
+    ledger = aws.get_item
+    answers: Iterator[Json | Exception] = iter(
+        [{"Item": item()}, EndpointConnectionError(endpoint_url="https://dynamodb")]
+    )
+
+    def get_item(**request: Any) -> Json:
+        answer = next(answers, None)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if answer is not None else ledger(**request)
+
+    monkeypatch.setattr(aws, "get_item", get_item)
+    bounced = told(None, item())
+    assert settle(bounced) == ["m0"]
+    assert set(aws.suppressed) == {ANN, AS_REPORTED}
+    aws.ledger[ANN] = item("LIFTED")
+    assert settle(bounced) == []
+    assert aws.suppressed == {}
 
 
 STATES: list[Json | None] = [
@@ -291,6 +322,21 @@ def test_a_suppressed_address_leaves_the_contact_list(contacts: Aws) -> None:
     assert settle(told(None, item()), told(None, item())) == []
     assert set(contacts.contacts) == {"bob@example.com"}
     assert contacts.suppressed == {}
+
+
+def test_a_list_that_does_not_exist_is_no_success(contacts: Aws, queue: Queue) -> None:
+    """SES answers for a missing list as for a missing contact."""
+    contacts.contacts, contacts.has_contact_list = {}, False
+    contacts.ledger[ANN] = item()
+    settle(told(None, item()))
+    assert queue.reasons == ["NoContactList"]
+
+
+def test_whether_the_list_exists_is_asked_once(contacts: Aws) -> None:
+    contacts.contacts = {}
+    contacts.ledger[ANN] = item()
+    assert settle(told(None, item()), told(None, item())) == []
+    assert contacts.calls.count("get list") == 1
 
 
 @pytest.mark.parametrize(
