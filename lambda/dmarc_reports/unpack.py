@@ -38,6 +38,7 @@ def unpack(content: bytes, most_bytes: int = MOST_BYTES) -> Iterator[bytes]:
             raise _too_large()
         else:
             yield content
+    # zipfile says NotImplementedError of a compression that it lacks, and RuntimeError of an encrypted file.
     except (zlib.error, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
         if isinstance(error, Unusable):
             raise
